@@ -1,0 +1,4 @@
+//! conex: lock-free containers for C, C++ and Rust.
+
+#[cfg(feature = "capi")]
+pub mod ffi;
