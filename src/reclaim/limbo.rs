@@ -37,6 +37,7 @@
 //!   therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
 //!
@@ -223,7 +224,7 @@ impl<D: Dispose> Limbo<D> {
     ///
     /// # Safety
     /// `block` starts with a [`Link`], no thread that pins from now on can reach it, and it was not retired before.
-    /// `pinned` is of this limbo's domain and was taken before the block was unlinked.
+    /// `pinned` is of this limbo's domain.
     #[inline]
     pub(crate) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
         // SAFETY: the caller's promise.
@@ -268,8 +269,9 @@ impl Bins {
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
             // at most, atomically.
             let link = unsafe { &*block };
-            // Relaxed: published by (1).
-            link.next.store(head, Ordering::Relaxed);
+            // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
+            // from what it loads next that the block was unlinked.
+            link.next.store(head, Ordering::Release);
             // SAFETY: nobody but a limbo looks at `meta`, and the block is not in one yet.
             unsafe { *link.meta.get() = meta };
             // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
