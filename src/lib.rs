@@ -1,6 +1,6 @@
 //! Lock-free containers for C, C++ and Rust.
 
-#[cfg(feature = "capi")]
+#[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 mod mem;
 mod options;

@@ -45,7 +45,7 @@
 //! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
 //! drop returns) and for nothing else.
 
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::ptr;
 
 use crossbeam_utils::CachePadded;
@@ -72,12 +72,12 @@ const BATCH_BYTES: u64 = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) next: AtomicPtr<Link>,
-    meta: UnsafeCell<Meta>,
+    meta: Cell<Meta>,
 }
 
 impl Link {
     pub(crate) fn new() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), meta: UnsafeCell::new(Meta(0)) }
+        Self { next: AtomicPtr::new(ptr::null_mut()), meta: Cell::new(Meta(0)) }
     }
 }
 
@@ -263,7 +263,7 @@ impl Bins {
                 Meta(0)
             } else {
                 // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
-                unsafe { *(*head).meta.get() }
+                unsafe { &*head }.meta.get()
             };
             let meta = below.on_top(kind, bytes);
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
@@ -272,8 +272,7 @@ impl Bins {
             // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
             // from what it loads next that the block was unlinked.
             link.next.store(head, Ordering::Release);
-            // SAFETY: nobody but a limbo looks at `meta`, and the block is not in one yet.
-            unsafe { *link.meta.get() = meta };
+            link.meta.set(meta);
             // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
             // sweep's (5) visible; on failure, the new head's `meta` is read.
             match open.compare_exchange_weak(head, block, Ordering::AcqRel, Ordering::Acquire) {
@@ -434,8 +433,7 @@ impl Bins {
                     let link = unsafe { &*block };
                     // Relaxed: the swap that took the chain acquired it.
                     self.1 = link.next.load(Ordering::Relaxed);
-                    // SAFETY: only limbos write `meta`, and none does any more.
-                    let kind = unsafe { *link.meta.get() }.kind();
+                    let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
                     unsafe { (self.0.dispose)(self.0, block, kind) };
                 }
@@ -450,7 +448,7 @@ impl Bins {
             return;
         }
         // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { *(*head).meta.get() };
+        let meta = unsafe { &*head }.meta.get();
         self.shared.count_disposed(meta.count(), meta.bytes());
         Rest(self, head).run();
     }

@@ -44,8 +44,10 @@ impl<S: Slot> Nodes<S> {
         let node = self.allocator.allocate(self.layout)?.cast::<Node>();
         // SAFETY: fresh memory that is large and aligned enough.
         unsafe { node.write(Node { link: Link::new(), depth: 0 }) };
-        // SAFETY: the payload of a fresh node is writable, and the caller vouches for `element`.
-        unsafe { self.slot.copy(element, self.payload(node.as_ptr()), 1) };
+        // SAFETY: a fresh node of ours.
+        let payload = unsafe { self.payload(node.as_ptr()) };
+        // SAFETY: writable, being fresh; and the caller vouches for `element`.
+        unsafe { self.slot.copy(element, payload, 1) };
         Ok(node)
     }
 

@@ -87,7 +87,8 @@ impl<S: Slot> RawStack<S> {
             // Relaxed: published by (1).
             link.next.store(head.cast(), Ordering::Relaxed);
             // (1) Release publishes the chain: payloads, depths, links. Acquire on failure: as the load.
-            match self.head.compare_exchange_weak(head, first.as_ptr(), Ordering::Release, Ordering::Acquire) {
+            match self.head.compare_exchange_weak(head, first.as_ptr(), Ordering::Release, Ordering::Acquire)
+            {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
