@@ -16,7 +16,7 @@ use super::status::conex_status::{
     self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
 };
 use crate::mem::Once;
-use crate::{BarrierError, Domain, RetireFn};
+use crate::{BarrierError, Domain};
 
 /// A domain; made by `conex_domain_new`.
 pub struct conex_domain {
@@ -67,7 +67,7 @@ pub struct conex_domain_stats {
 unsafe impl Extensible for conex_domain_stats {}
 
 /// Called once for a retired pointer. It must not unwind.
-pub type conex_retire_fn = Option<RetireFn>;
+pub type conex_retire_fn = Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, ctx: *mut c_void)>;
 
 /// Makes a domain.
 ///
@@ -156,36 +156,36 @@ pub extern "C" fn conex_domain_default() -> *mut conex_domain {
     domain
 }
 
-/// Calls `fn(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
+/// Calls `call(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
 /// every operation that is under way has ended. Unlink `ptr` before, so that no thread can find it any more.
 ///
 /// @param domain  The domain; NULL for the default one.
-/// @param ptr     Passed to `fn`; not used otherwise.
+/// @param ptr     Passed to `call`; not used otherwise.
 /// @param bytes   How much memory it stands for: feeds the statistics, and the decision when to free.
-/// @param fn      Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
-/// @param ctx     Passed to `fn`.
+/// @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+/// @param ctx     Passed to `call`.
 ///
 /// @retval CONEX_OK
-/// @retval CONEX_ERR_NULL       `fn` is NULL.
+/// @retval CONEX_ERR_NULL       `call` is NULL.
 /// @retval CONEX_ERR_HANDLE
-/// @retval CONEX_ERR_NO_MEMORY  `fn` will not be called.
+/// @retval CONEX_ERR_NO_MEMORY  `call` will not be called.
 ///
 /// Progress: lock-free if the process allocator is; allocates one small block.
 ///
 /// # Safety
-/// Pointers that are not null are valid, and `fn(ptr, ctx)` is sound at any later time on any thread.
+/// Pointers that are not null are valid, and `call(ptr, ctx)` is sound at any later time on any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn conex_domain_retire(
     domain: *mut conex_domain,
     ptr: *mut c_void,
     bytes: usize,
-    r#fn: conex_retire_fn,
+    call: conex_retire_fn,
     ctx: *mut c_void,
 ) -> conex_status {
     answer(|| {
         // SAFETY: the caller's promise.
         let domain = unsafe { domain_or_default(domain) }?;
-        let call = r#fn.ok_or(conex_status::CONEX_ERR_NULL)?;
+        let call = call.ok_or(conex_status::CONEX_ERR_NULL)?;
         // SAFETY: the caller's promise.
         unsafe { domain.retire(ptr, bytes, call, ctx) }?;
         Ok(CONEX_OK)

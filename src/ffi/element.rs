@@ -11,7 +11,7 @@ use core::alloc::Layout;
 use core::ffi::c_void;
 
 use super::status::conex_status::{self, CONEX_ERR_INVALID};
-use crate::mem::{AllocFn, Allocator, FreeFn};
+use crate::mem::Allocator;
 
 /// Ends the life of `*element`. It must not unwind (a C++ exception that leaves it ends the process). It may call every
 /// function of the library, except for the container that is being destroyed.
@@ -43,11 +43,13 @@ pub struct conex_element {
 
 /// Gives `size` bytes aligned to `align` (a power of two), or NULL. Called from any thread that uses the container. It
 /// must not unwind.
-pub type conex_alloc_fn = Option<AllocFn>;
+pub type conex_alloc_fn =
+    Option<unsafe extern "C-unwind" fn(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void>;
 
 /// Takes back what a `conex_alloc_fn` gave, with the same size and alignment. Called from any thread that uses the
 /// container's domain. It must not unwind.
-pub type conex_free_fn = Option<FreeFn>;
+pub type conex_free_fn =
+    Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void)>;
 
 /// Where the memory of a container comes from: both functions, or neither for the allocator of the process. All that
 /// was allocated has been given back when the container's destroy function returns. Operations that allocate are as

@@ -292,6 +292,7 @@ impl Domain {
         let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
         for record in shared.threads.iter() {
             let record = &record.value;
+            // Relaxed, all four: statistics.
             objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));
             bytes = bytes.wrapping_add(record.retired_bytes.load(Ordering::Relaxed));
             let sessions = record.sessions.load(Ordering::Relaxed);
