@@ -1,5 +1,7 @@
 //! The queue against a `VecDeque` behind a mutex, on one thread, for every operation.
 
+#![cfg(not(loom))]
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

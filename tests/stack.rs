@@ -152,7 +152,8 @@ fn batches_are_atomic() {
                 stack.pop_all(|element| popped.push(element));
                 for batch in popped.chunks(4) {
                     let (thread, i, _) = batch[0];
-                    let parts: Vec<_> = batch.iter().map(|&(t, j, part)| (t == thread && j == i, part)).collect();
+                    let parts: Vec<_> =
+                        batch.iter().map(|&(t, j, part)| (t == thread && j == i, part)).collect();
                     assert_eq!(parts, [(true, 3), (true, 2), (true, 1), (true, 0)]);
                 }
                 if last && popped.is_empty() {
@@ -229,7 +230,8 @@ fn survives_any_failed_allocation() {
         let mut failed = false;
         {
             let domain = Domain::new().unwrap();
-            let stack = Stack::with_options(&Options::new().domain(&domain).allocator(memory.allocator())).unwrap();
+            let stack =
+                Stack::with_options(&Options::new().domain(&domain).allocator(memory.allocator())).unwrap();
             for _ in 0..4 {
                 if let Err(element) = stack.try_push(Counted::new(&live)) {
                     failed = true;

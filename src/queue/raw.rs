@@ -330,7 +330,8 @@ impl<S: Slot> RawQueue<S> {
     /// How many elements there were, about: a push or pop under way may or may not be counted.
     pub(crate) fn len(&self) -> usize {
         let lane = self.store.lane();
-        let place = |segment: &Header, counter: usize| segment.base.wrapping_add(counter.min(segment.capacity));
+        let place =
+            |segment: &Header, counter: usize| segment.base.wrapping_add(counter.min(segment.capacity));
         let head = self.head(&lane);
         // Acquire: the tail is read after it, so that it is not behind.
         let first = place(head.header(), head.header().dequeue.load(Ordering::Acquire));

@@ -172,7 +172,9 @@ mod tests {
         #[repr(align(512))]
         struct Wide;
         check(Typed::<Wide>::new());
-        for (size, align) in [(1, 1), (8, 8), (4, 4), (16, 16), (24, 8), (100, 4), (4096, 4096), (12288, 4096)] {
+        for (size, align) in
+            [(1, 1), (8, 8), (4, 4), (16, 16), (24, 8), (100, 4), (4096, 4096), (12288, 4096)]
+        {
             check(Blob::new(Layout::from_size_align(size, align).expect("a layout")));
         }
     }

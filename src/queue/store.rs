@@ -31,7 +31,12 @@ fn cells<const N: usize>() -> [AtomicPtr<Header>; N] {
 }
 
 impl<S: Slot> Store<S> {
-    pub(super) fn new(shape: Shape<S>, capacities: Capacities, allocator: Allocator, hazards: Hazards) -> Self {
+    pub(super) fn new(
+        shape: Shape<S>,
+        capacities: Capacities,
+        allocator: Allocator,
+        hazards: Hazards,
+    ) -> Self {
         Self { shape, capacities, allocator, hazards, pool: cells(), waiting: cells() }
     }
 
