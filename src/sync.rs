@@ -1,9 +1,7 @@
 //! The only file that names the standard library's atomics.
 //!
 //! Everything that orders memory comes from here, so that one switch, `--cfg loom`, replaces it by loom's instrumented
-//! twins and a model checker can run the same code. Clippy's `disallowed-types` keeps the other files honest.
-
-#![expect(clippy::disallowed_types, reason = "the one place where the standard atomics may be named")]
+//! twins and a model checker can run the same code. `tests/house.rs` keeps the other files honest.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, fence};

@@ -10,6 +10,8 @@ use super::phases::Phases;
 use super::pinned::Pinned;
 use super::retired::{RetireFn, Retired};
 use super::thread::{self, ThreadRecord};
+#[cfg(not(loom))]
+use crate::mem::Once;
 use crate::mem::{Counted, NoMemory, Registry};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -281,6 +283,7 @@ impl Domain {
         let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
         for record in shared.threads.iter() {
             let record = &record.value;
+            // Relaxed, all four: statistics.
             objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));
             bytes = bytes.wrapping_add(record.retired_bytes.load(Ordering::Relaxed));
             let sessions = record.sessions.load(Ordering::Relaxed);
@@ -314,28 +317,11 @@ impl Default for Domain {
     /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
     /// process.
     fn default() -> Self {
-        static DEFAULT: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
-        // Acquire: pairs with the exchange below that published it.
-        let mut core = DEFAULT.load(Ordering::Acquire).cast_const();
-        if core.is_null() {
-            // No lock: two threads may both make one, and the second throws its own away.
-            let mine = Domain::new().expect("no memory for the default domain");
-            let raw = Counted::into_raw(mine.core);
-            // Release publishes the domain; Acquire, to use the other's.
-            match DEFAULT.compare_exchange(
-                ptr::null_mut(),
-                raw.cast_mut(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => core = raw,
-                Err(theirs) => {
-                    // SAFETY: ours, turned into a pointer above, seen by nobody.
-                    drop(unsafe { Counted::from_raw(raw) });
-                    core = theirs;
-                }
-            }
-        }
+        static DEFAULT: Once<Core> = Once::new();
+        let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
+        // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
+        let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
+        let core = DEFAULT.get(make, unmake).expect("no memory for the default domain");
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };
         let core = owner.clone();
@@ -349,4 +335,3 @@ impl fmt::Debug for Domain {
         f.debug_struct("Domain").field("stats", &self.stats()).finish()
     }
 }
-

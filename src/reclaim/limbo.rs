@@ -37,6 +37,7 @@
 //!   therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
 //!
@@ -44,7 +45,7 @@
 //! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
 //! drop returns) and for nothing else.
 
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::ptr;
 
 use crossbeam_utils::CachePadded;
@@ -71,12 +72,12 @@ const BATCH_BYTES: u64 = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) next: AtomicPtr<Link>,
-    meta: UnsafeCell<Meta>,
+    meta: Cell<Meta>,
 }
 
 impl Link {
     pub(crate) fn new() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), meta: UnsafeCell::new(Meta(0)) }
+        Self { next: AtomicPtr::new(ptr::null_mut()), meta: Cell::new(Meta(0)) }
     }
 }
 
@@ -223,7 +224,7 @@ impl<D: Dispose> Limbo<D> {
     ///
     /// # Safety
     /// `block` starts with a [`Link`], no thread that pins from now on can reach it, and it was not retired before.
-    /// `pinned` is of this limbo's domain and was taken before the block was unlinked.
+    /// `pinned` is of this limbo's domain.
     #[inline]
     pub(crate) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
         // SAFETY: the caller's promise.
@@ -262,16 +263,16 @@ impl Bins {
                 Meta(0)
             } else {
                 // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
-                unsafe { *(*head).meta.get() }
+                unsafe { &*head }.meta.get()
             };
             let meta = below.on_top(kind, bytes);
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
             // at most, atomically.
             let link = unsafe { &*block };
-            // Relaxed: published by (1).
-            link.next.store(head, Ordering::Relaxed);
-            // SAFETY: nobody but a limbo looks at `meta`, and the block is not in one yet.
-            unsafe { *link.meta.get() = meta };
+            // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
+            // from what it loads next that the block was unlinked.
+            link.next.store(head, Ordering::Release);
+            link.meta.set(meta);
             // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
             // sweep's (5) visible; on failure, the new head's `meta` is read.
             match open.compare_exchange_weak(head, block, Ordering::AcqRel, Ordering::Acquire) {
@@ -432,8 +433,7 @@ impl Bins {
                     let link = unsafe { &*block };
                     // Relaxed: the swap that took the chain acquired it.
                     self.1 = link.next.load(Ordering::Relaxed);
-                    // SAFETY: only limbos write `meta`, and none does any more.
-                    let kind = unsafe { *link.meta.get() }.kind();
+                    let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
                     unsafe { (self.0.dispose)(self.0, block, kind) };
                 }
@@ -448,7 +448,7 @@ impl Bins {
             return;
         }
         // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { *(*head).meta.get() };
+        let meta = unsafe { &*head }.meta.get();
         self.shared.count_disposed(meta.count(), meta.bytes());
         Rest(self, head).run();
     }

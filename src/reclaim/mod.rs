@@ -58,3 +58,4 @@ pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
+pub use retired::RetireFn;

@@ -61,13 +61,30 @@ struct Thread {
     collecting: Cell<bool>,
 }
 
+impl Thread {
+    const fn new() -> Self {
+        Self {
+            last_domain: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+            handles: RefCell::new(Vec::new()),
+            collecting: Cell::new(false),
+        }
+    }
+}
+
+#[cfg(not(loom))]
 thread_local! {
-    static THREAD: Thread = Thread {
-        last_domain: Cell::new(ptr::null()),
-        last: Cell::new(ptr::null()),
-        handles: RefCell::new(Vec::new()),
-        collecting: Cell::new(false),
-    };
+    static THREAD: Thread = const { Thread::new() };
+}
+
+#[cfg(loom)]
+thread_local! {
+    static THREAD: Thread = Thread::new();
+}
+
+/// A number of the calling thread that no other living thread has; 0 when its thread-local storage is gone.
+pub(super) fn id() -> usize {
+    THREAD.try_with(|thread| ptr::from_ref(thread).addr()).unwrap_or(0)
 }
 
 /// Pins the domain that `shared` and `collector` belong to.
@@ -91,13 +108,14 @@ fn find(thread: &Thread, shared: &Counted<Shared>, collector: &crossbeam_epoch::
     let dead = {
         let mut handles = thread.handles.borrow_mut();
         let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
-        let handle = match handles.iter().position(|handle| ptr::eq(&raw const *handle.shared, &raw const **shared)) {
-            Some(at) => &handles[at],
-            None => {
-                handles.push(Box::new(Handle::new(shared, collector)));
-                &handles[handles.len() - 1]
-            }
-        };
+        let handle =
+            match handles.iter().position(|handle| ptr::eq(&raw const *handle.shared, &raw const **shared)) {
+                Some(at) => &handles[at],
+                None => {
+                    handles.push(Box::new(Handle::new(shared, collector)));
+                    &handles[handles.len() - 1]
+                }
+            };
         thread.last.set(&raw const **handle);
         thread.last_domain.set(&raw const **shared);
         dead
