@@ -1,10 +1,12 @@
 //! The one way in which an entry is inserted, replaced or removed.
 
 use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
-use super::engine::{Engine, NodeEdit};
+use super::engine::Engine;
 use super::header::Header;
 use super::memory::Codec;
-use super::room::Room;
+use super::node::Node;
+use super::room::{NodeEdit, Room};
+use super::table::Table;
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 
@@ -31,6 +33,28 @@ pub(super) enum Change {
     Removed(Pair),
 }
 
+/// A change that has been made. The caller puts its own affairs in order (what it published is the map's now, what it took
+/// out is its own) and then calls [`Done::finish`], which can run users' destructors.
+#[must_use]
+pub(super) struct Done<'p, C: Codec> {
+    pub(super) change: Change,
+    room: Room<'p, C>,
+    table: &'p Table,
+    seen: usize,
+}
+
+impl<C: Codec> Done<'_, C> {
+    /// Retires what the change has unlinked in the bucket, and does the operation's share of the map's upkeep.
+    #[inline]
+    pub(super) fn finish(self) -> Change {
+        let Self { change, room, table, seen } = self;
+        let (engine, pinned) = (room.engine, room.pinned);
+        drop(room);
+        engine.follow_up(pinned, table, change, seen);
+        change
+    }
+}
+
 /// How an attempt on one bucket ended.
 enum Step {
     Done(Change),
@@ -43,12 +67,12 @@ impl<C: Codec> Engine<C> {
     ///
     /// `plan` is called with what is there, and again each time that this has changed before the plan could be carried
     /// out. Linearizes at the header change; a `Keep`, at the last load that validated what was there.
-    pub(super) fn change<P: Probe, E: From<NoMemory>>(
-        &self,
-        pinned: &Pinned,
+    pub(super) fn change<'p, P: Probe, E: From<NoMemory>>(
+        &'p self,
+        pinned: &'p Pinned,
         probe: &P,
         mut plan: impl FnMut(Option<Pair>) -> Result<Plan, E>,
-    ) -> Result<Change, E> {
+    ) -> Result<Done<'p, C>, E> {
         let mut planned: Option<(Option<Pair>, Plan)> = None;
         let mut table = self.table(pinned);
         loop {
@@ -72,187 +96,27 @@ impl<C: Codec> Engine<C> {
                 let step = match (what, found) {
                     // `find` has validated `old` under `header`. What a plan saw in an earlier round is the same.
                     (Plan::Keep, _) | (Plan::Remove, None) => Step::Done(Change::Kept(old)),
-                    (Plan::Store(value), None) => self.insert(pinned, &mut room, header, probe, value)?,
-                    (Plan::Store(value), Some(found)) => self.replace(pinned, &mut room, header, found, value)?,
-                    (Plan::Remove, Some(found)) => self.remove(pinned, &mut room, header, found)?,
+                    (Plan::Store(value), None) => insert(&mut room, header, probe, value)?,
+                    (Plan::Store(value), Some(found)) => replace(&mut room, header, found, value)?,
+                    (Plan::Remove, Some(found)) => remove(&mut room, header, found)?,
                 };
                 if let Step::Done(change) = step {
                     break Some(change);
                 }
             };
-            drop(room);
             match step {
                 Some(change) => {
-                    self.after(pinned, table, change);
-                    return Ok(change);
+                    let seen = self.note(pinned, change);
+                    return Ok(Done { change, room, table, seen });
                 }
                 None => {
-                    let next = table.next().expect("set before any bucket was frozen");
+                    drop(room);
+                    let next = table.next().expect("a table has a next one before its first bucket is frozen");
                     self.migrate(pinned, table, next, table.group_of(next, probe.position()))?;
                     table = next;
                 }
             }
         }
-    }
-
-    fn insert<P: Probe>(
-        &self,
-        pinned: &Pinned,
-        room: &mut Room<'_, C>,
-        header: Header,
-        probe: &P,
-        value: u64,
-    ) -> Result<Step, NoMemory> {
-        let entry = Pair { key: probe.key(), value };
-        let bucket = room.bucket;
-        let after = room.unclaimed(header);
-        let (after, edit, uses_cell) = if entry.fits_a_cell() {
-            let fresh = !room.has_cell();
-            match room.cell(header) {
-                // The lane of the cell is only known from a header loaded after the reservation.
-                Some(_) if fresh && bucket.load() != header => return Ok(Step::Again),
-                Some(cell) => {
-                    bucket.write_value(header.lane(cell), value);
-                    bucket.write_key(cell, entry.key);
-                    (after.with_valid(header.valid() | 1 << cell), NodeEdit::Keep, true)
-                }
-                None => (after, NodeEdit::Add(entry), false),
-            }
-        } else {
-            (after, NodeEdit::Add(entry), false)
-        };
-        if self.install(pinned, bucket, header, after, edit)?.is_none() {
-            return Ok(Step::Again);
-        }
-        room.spent(uses_cell);
-        Ok(Step::Done(Change::Inserted))
-    }
-
-    fn replace(
-        &self,
-        pinned: &Pinned,
-        room: &mut Room<'_, C>,
-        header: Header,
-        found: Found,
-        value: u64,
-    ) -> Result<Step, NoMemory> {
-        match found.place {
-            Place::Cell(cell) => self.replace_in_cell(pinned, room, header, found.entry, cell, value),
-            Place::Node(index) => self.replace_in_node(pinned, room, header, found.entry, index, value),
-        }
-    }
-
-    /// The new value goes into the free lane, if that can be claimed; into a reserved cell, if there is one; or the entry
-    /// moves to the node.
-    fn replace_in_cell(
-        &self,
-        pinned: &Pinned,
-        room: &mut Room<'_, C>,
-        header: Header,
-        old: Pair,
-        cell: usize,
-        value: u64,
-    ) -> Result<Step, NoMemory> {
-        let bucket = room.bucket;
-        let mut header = header;
-        if !header.is_claimed() {
-            let claimed = header.with_claim(true);
-            let Some(now) = self.install(pinned, bucket, header, claimed, NodeEdit::Keep)? else {
-                return Ok(Step::Again);
-            };
-            room.note_claim();
-            header = now;
-        }
-        if room.has_claim() {
-            bucket.write_value(header.free_lane(), value);
-            let after = header.with_claim(false).with_lane_swapped(cell);
-            if self.install(pinned, bucket, header, after, NodeEdit::Keep)?.is_none() {
-                return Ok(Step::Again);
-            }
-            room.spent(false);
-            return Ok(Step::Done(Change::Replaced(old)));
-        }
-        let fresh = !room.has_cell();
-        let entry = Pair { value, ..old };
-        let (after, edit, uses_cell) = match room.cell(header) {
-            Some(_) if fresh && bucket.load() != header => return Ok(Step::Again),
-            Some(other) => {
-                bucket.write_value(header.lane(other), value);
-                bucket.write_key(other, old.key);
-                (header.with_valid(header.valid() & !(1 << cell) | 1 << other), NodeEdit::Keep, true)
-            }
-            None => (header.with_valid(header.valid() & !(1 << cell)), NodeEdit::Add(entry), false),
-        };
-        if self.install(pinned, bucket, header, after, edit)?.is_none() {
-            return Ok(Step::Again);
-        }
-        bucket.free(cell);
-        room.spent(uses_cell);
-        Ok(Step::Done(Change::Replaced(old)))
-    }
-
-    /// The entry moves into a cell, if there is a free one. Otherwise the node gets the new value and takes in the entry
-    /// of a cell, so that there is a free one next time: a key that is updated often does not stay in the node.
-    fn replace_in_node(
-        &self,
-        pinned: &Pinned,
-        room: &mut Room<'_, C>,
-        header: Header,
-        old: Pair,
-        index: usize,
-        value: u64,
-    ) -> Result<Step, NoMemory> {
-        let bucket = room.bucket;
-        let fresh = !room.has_cell();
-        let after = room.unclaimed(header);
-        let cell = if old.fits_a_cell() { room.cell(header) } else { None };
-        let mut freed = None;
-        let (after, edit) = match cell {
-            Some(_) if fresh && bucket.load() != header => return Ok(Step::Again),
-            Some(cell) => {
-                bucket.write_value(header.lane(cell), value);
-                bucket.write_key(cell, old.key);
-                (after.with_valid(header.valid() | 1 << cell), NodeEdit::Remove(index))
-            }
-            None if old.fits_a_cell() && header.valid() == (1 << CELLS) - 1 => {
-                // Any will do; spread by the old value's address or bits.
-                let victim = (old.key as usize ^ index) % CELLS;
-                freed = Some(victim);
-                let edit = NodeEdit::ReplaceAndAdd(index, value, bucket.entry(header, victim));
-                (after.with_valid(header.valid() & !(1 << victim)), edit)
-            }
-            None => (after, NodeEdit::Replace(index, value)),
-        };
-        if self.install(pinned, bucket, header, after, edit)?.is_none() {
-            return Ok(Step::Again);
-        }
-        if let Some(victim) = freed {
-            bucket.free(victim);
-        }
-        room.spent(cell.is_some());
-        Ok(Step::Done(Change::Replaced(old)))
-    }
-
-    fn remove(
-        &self,
-        pinned: &Pinned,
-        room: &mut Room<'_, C>,
-        header: Header,
-        found: Found,
-    ) -> Result<Step, NoMemory> {
-        let after = room.unclaimed(header);
-        let (after, edit) = match found.place {
-            Place::Cell(cell) => (after.with_valid(header.valid() & !(1 << cell)), NodeEdit::Keep),
-            Place::Node(index) => (after, NodeEdit::Remove(index)),
-        };
-        if self.install(pinned, room.bucket, header, after, edit)?.is_none() {
-            return Ok(Step::Again);
-        }
-        if let Place::Cell(cell) = found.place {
-            room.bucket.free(cell);
-        }
-        room.spent(false);
-        Ok(Step::Done(Change::Removed(found.entry)))
     }
 
     /// Takes everything out of one bucket that is not frozen. `Ok(None)`: it is frozen.
@@ -261,7 +125,7 @@ impl<C: Codec> Engine<C> {
         pinned: &Pinned,
         bucket: &Bucket,
         mut taken: impl FnMut(Pair),
-    ) -> Result<Option<usize>, NoMemory> {
+    ) -> Result<Option<()>, NoMemory> {
         loop {
             let header = bucket.load();
             if header.is_frozen() {
@@ -269,24 +133,146 @@ impl<C: Codec> Engine<C> {
             }
             let node: &[Pair] = match header.node() {
                 // SAFETY: the header named the node while this thread was pinned.
-                Some(node) => unsafe { super::node::Node::pairs(node) },
+                Some(node) => unsafe { Node::pairs(node) },
                 None => &[],
             };
             let valid = header.valid();
             if valid == 0 && node.is_empty() {
-                return Ok(Some(0));
+                return Ok(Some(()));
             }
             // Not validated: if the exchange succeeds, nothing had changed.
             let entries: [Pair; CELLS] = core::array::from_fn(|cell| bucket.entry(header, cell));
             let edit = if node.is_empty() { NodeEdit::Keep } else { NodeEdit::Clear };
-            if self.install(pinned, bucket, header, header.with_valid(0), edit)?.is_none() {
+            let mut room = Room::new(self, pinned, bucket);
+            if !room.commit(header, header.with_valid(0), edit, false)? {
                 continue;
             }
             let cells = || (0..CELLS).filter(|cell| valid >> cell & 1 == 1);
             cells().for_each(|cell| bucket.free(cell));
+            self.count.add(pinned.shard(), -(valid.count_ones() as isize + node.len().cast_signed()));
             cells().for_each(|cell| taken(entries[cell]));
             node.iter().for_each(|&pair| taken(pair));
-            return Ok(Some(valid.count_ones() as usize + node.len()));
+            return Ok(Some(()));
         }
     }
+}
+
+fn insert<C: Codec, P: Probe>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    probe: &P,
+    value: u64,
+) -> Result<Step, NoMemory> {
+    let entry = Pair { key: probe.key(), value };
+    let bucket = room.bucket;
+    let fresh = !room.has_cell();
+    let cell = if entry.fits_a_cell() { room.cell(header) } else { None };
+    let done = match cell {
+        // The lane of the cell is only known from a header loaded after the reservation.
+        Some(_) if fresh && bucket.load() != header => false,
+        Some(cell) => {
+            bucket.write_value(header.lane(cell), value);
+            bucket.write_key(cell, entry.key);
+            room.commit(header, header.with_valid(header.valid() | 1 << cell), NodeEdit::Keep, true)?
+        }
+        None => room.commit(header, header, NodeEdit::Add(entry), false)?,
+    };
+    Ok(if done { Step::Done(Change::Inserted) } else { Step::Again })
+}
+
+fn replace<C: Codec>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    found: Found,
+    value: u64,
+) -> Result<Step, NoMemory> {
+    let done = match found.place {
+        Place::Cell(cell) => replace_in_cell(room, header, found.entry, cell, value)?,
+        Place::Node(index) => replace_in_node(room, header, found.entry, index, value)?,
+    };
+    Ok(if done { Step::Done(Change::Replaced(found.entry)) } else { Step::Again })
+}
+
+/// The new value goes into the free lane, if that can be claimed; else into a reserved cell, if there is one; else the
+/// entry moves to the node.
+fn replace_in_cell<C: Codec>(
+    room: &mut Room<'_, C>,
+    mut header: Header,
+    old: Pair,
+    cell: usize,
+    value: u64,
+) -> Result<bool, NoMemory> {
+    let bucket = room.bucket;
+    if !header.is_claimed() {
+        // The claim is a change of its own, from exactly this header: the entry is where it was.
+        let Some(claimed) = room.claim(header)? else { return Ok(false) };
+        header = claimed;
+    }
+    if room.has_claim() {
+        bucket.write_value(header.free_lane(), value);
+        return room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false);
+    }
+    let fresh = !room.has_cell();
+    let without = header.valid() & !(1 << cell);
+    let done = match room.cell(header) {
+        // As in `insert`.
+        Some(_) if fresh && bucket.load() != header => false,
+        Some(other) => {
+            bucket.write_value(header.lane(other), value);
+            bucket.write_key(other, old.key);
+            room.commit(header, header.with_valid(without | 1 << other), NodeEdit::Keep, true)?
+        }
+        None => room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?,
+    };
+    if done {
+        bucket.free(cell);
+    }
+    Ok(done)
+}
+
+/// The entry moves into a cell, if there is a free one. Otherwise the node gets the new value and takes in the entry of a
+/// cell, so that there is a free one next time: a key that is updated often does not stay in the node.
+fn replace_in_node<C: Codec>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    old: Pair,
+    index: usize,
+    value: u64,
+) -> Result<bool, NoMemory> {
+    let bucket = room.bucket;
+    let fresh = !room.has_cell();
+    match if old.fits_a_cell() { room.cell(header) } else { None } {
+        // As in `insert`.
+        Some(_) if fresh && bucket.load() != header => Ok(false),
+        Some(cell) => {
+            bucket.write_value(header.lane(cell), value);
+            bucket.write_key(cell, old.key);
+            room.commit(header, header.with_valid(header.valid() | 1 << cell), NodeEdit::Remove(index), true)
+        }
+        None if old.fits_a_cell() && header.valid() == (1 << CELLS) - 1 => {
+            // Any will do; the key's low bits are as good as random.
+            let victim = (old.key as usize ^ index) % CELLS;
+            let edit = NodeEdit::ReplaceAndAdd(index, value, bucket.entry(header, victim));
+            let done = room.commit(header, header.with_valid(header.valid() & !(1 << victim)), edit, false)?;
+            if done {
+                bucket.free(victim);
+            }
+            Ok(done)
+        }
+        None => room.commit(header, header, NodeEdit::Replace(index, value), false),
+    }
+}
+
+fn remove<C: Codec>(room: &mut Room<'_, C>, header: Header, found: Found) -> Result<Step, NoMemory> {
+    let done = match found.place {
+        Place::Cell(cell) => {
+            let done = room.commit(header, header.with_valid(header.valid() & !(1 << cell)), NodeEdit::Keep, false)?;
+            if done {
+                room.bucket.free(cell);
+            }
+            done
+        }
+        Place::Node(index) => room.commit(header, header, NodeEdit::Remove(index), false)?,
+    };
+    Ok(if done { Step::Done(Change::Removed(found.entry)) } else { Step::Again })
 }

@@ -2,11 +2,10 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{Bucket, CELLS, Pair, Probe};
+use super::bucket::{CELLS, Pair, Probe};
 use super::count::Count;
-use super::header::{Header, NodeChange};
-use super::memory::{Codec, Memory, retire_node};
-use super::node::{Node, NodeBox};
+use super::memory::{Codec, Memory};
+use super::node::Node;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Limbo, Pinned};
@@ -19,22 +18,6 @@ pub(super) struct Engine<C: Codec> {
     pub(super) growths: AtomicU64,
     pub(super) shrinks: AtomicU64,
     pub(super) count: Count,
-}
-
-/// What a header change does to the bucket's overflow node.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NodeEdit {
-    Keep,
-    /// Takes out the entry at this index.
-    Remove(usize),
-    /// Gives the entry at this index this value.
-    Replace(usize, u64),
-    /// Puts this entry in.
-    Add(Pair),
-    /// Both.
-    ReplaceAndAdd(usize, u64, Pair),
-    /// Takes out everything.
-    Clear,
 }
 
 impl<C: Codec> Engine<C> {
@@ -84,128 +67,20 @@ impl<C: Codec> Engine<C> {
 
     /// The entry that `probe` looks for.
     ///
-    /// Linearizes at its last header load, or at the load of the child's header that says that the frozen contents are
-    /// still the truth.
+    /// Linearizes at its last header load; that of a frozen bucket counts like any other until MOVED is set, because
+    /// nobody changes a child before.
     #[inline]
     pub(super) fn get<P: Probe>(&self, pinned: &Pinned, probe: &P) -> Option<Pair> {
-        let bucket = self.table(pinned).bucket(probe.position());
-        let header = bucket.load();
-        if header.is_simple()
-            && let Ok(found) = bucket.find(header, probe)
-        {
-            return found.map(|found| found.entry);
-        }
-        self.get_slow(pinned, probe)
-    }
-
-    #[cold]
-    fn get_slow<P: Probe>(&self, pinned: &Pinned, probe: &P) -> Option<Pair> {
         let mut table = self.table(pinned);
         loop {
             let bucket = table.bucket(probe.position());
             let header = bucket.load();
-            if header.is_frozen() {
-                let next = table.next().expect("a frozen bucket's table has a next one: it was set before the freeze");
-                let found = if header.is_moved() { Err(super::bucket::Stale) } else { bucket.find(header, probe) };
-                // The frozen contents are the truth until the child that takes over is live.
-                match found {
-                    Ok(found) if next.bucket(probe.position()).load().is_virgin() => {
-                        return found.map(|found| found.entry);
-                    }
-                    _ => table = next,
-                }
-                continue;
-            }
-            if let Ok(found) = bucket.find(header, probe) {
+            if header.is_moved() {
+                table = table.next().expect("a table has a next one before its first bucket is frozen");
+            } else if let Ok(found) = bucket.find(header, probe) {
                 return found.map(|found| found.entry);
             }
         }
-    }
-
-    /// One attempt to change a bucket from `before` to the valid bits, lanes and claim of `after`, with the given change
-    /// of its node. The result is the new header. `None`: the bucket has changed, and nothing was done.
-    #[inline]
-    pub(super) fn install(
-        &self,
-        pinned: &Pinned,
-        bucket: &Bucket,
-        before: Header,
-        after: Header,
-        edit: NodeEdit,
-    ) -> Result<Option<Header>, NoMemory> {
-        if matches!(edit, NodeEdit::Keep) && !before.is_spent() {
-            let after = after.after(before, NodeChange::Keep);
-            return Ok(bucket.exchange(before, after).then_some(after));
-        }
-        self.install_node(pinned, bucket, before, after, edit)
-    }
-
-    #[cold]
-    fn install_node(
-        &self,
-        pinned: &Pinned,
-        bucket: &Bucket,
-        before: Header,
-        after: Header,
-        edit: NodeEdit,
-    ) -> Result<Option<Header>, NoMemory> {
-        let old: &[Pair] = match before.node() {
-            // SAFETY: the header named the node while this thread was pinned.
-            Some(node) => unsafe { Node::pairs(node) },
-            None => &[],
-        };
-        let version = match before.node() {
-            // SAFETY: as above.
-            Some(node) => unsafe { Node::version(node) },
-            None => before.version(),
-        };
-        let (removed, replaced, added) = match edit {
-            NodeEdit::Keep => (None, None, None),
-            NodeEdit::Remove(index) => (Some(index), None, None),
-            NodeEdit::Replace(index, value) => (None, Some((index, value)), None),
-            NodeEdit::Add(pair) => (None, None, Some(pair)),
-            NodeEdit::ReplaceAndAdd(index, value, pair) => (None, Some((index, value)), Some(pair)),
-            NodeEdit::Clear => (None, None, None),
-        };
-        let len = match edit {
-            NodeEdit::Clear => 0,
-            _ => old.len() - usize::from(removed.is_some()) + usize::from(added.is_some()),
-        };
-        let fresh = if len == 0 {
-            None
-        } else {
-            let mut fresh = NodeBox::new(self.allocator(), version, len)?;
-            for (index, &pair) in old.iter().enumerate() {
-                match replaced {
-                    Some((at, value)) if at == index => fresh.push(Pair { value, ..pair }),
-                    _ if removed == Some(index) => {}
-                    _ => fresh.push(pair),
-                }
-            }
-            added.into_iter().for_each(|pair| fresh.push(pair));
-            Some(fresh)
-        };
-        let change = match (&fresh, before.node()) {
-            (Some(fresh), _) => NodeChange::Set(fresh.as_ptr()),
-            (None, Some(_)) => NodeChange::Clear(version),
-            (None, None) => NodeChange::Keep,
-        };
-        let after = after.after(before, change);
-        if !bucket.exchange(before, after) {
-            return Ok(None);
-        }
-        let mut bytes = 0;
-        if let Some(fresh) = fresh {
-            fresh.publish();
-            bytes += Node::bytes(len).cast_signed();
-        }
-        if let Some(node) = before.node() {
-            bytes -= Node::bytes(old.len()).cast_signed();
-            // SAFETY: this thread's exchange took it out of the header, where it was published once; pinned before.
-            unsafe { retire_node(&self.limbo, pinned, node, old.len()) };
-        }
-        self.count.add_bytes(pinned.shard(), bytes);
-        Ok(Some(after))
     }
 
     /// The number of entries: exact while nothing is under way, an estimate otherwise.
@@ -247,8 +122,10 @@ impl<C: Codec> Engine<C> {
     }
 
     fn current_exclusive(&self) -> NonNull<Table> {
-        // Acquire: as in `table`. SAFETY: never null.
-        unsafe { NonNull::new_unchecked(self.current.load(Ordering::Acquire)) }
+        // (5) Acquire: as in `table`.
+        let table = self.current.load(Ordering::Acquire);
+        // SAFETY: never null.
+        unsafe { NonNull::new_unchecked(table) }
     }
 }
 

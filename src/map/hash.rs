@@ -1,6 +1,10 @@
 //! Hashing: a bijection for words, a seed for everything.
 
+use core::fmt;
 use core::hash::{BuildHasher, Hasher};
+
+use foldhash::SharedSeed;
+use foldhash::fast::{FoldHasher, SeedableRandomState};
 
 /// A number that differs from run to run and from call to call, from the operating system's randomness by way of the
 /// standard library's per-process keys.
@@ -64,6 +68,99 @@ const fn inverse(odd: u64) -> u64 {
 #[inline(always)]
 pub(super) const fn as_key_word(hash: u64) -> u64 {
     if hash < 2 { hash | 2 } else { hash }
+}
+
+/// The seeded hash of byte strings.
+pub(crate) struct ByteHash {
+    seed: u64,
+    shared: SharedSeed,
+}
+
+impl ByteHash {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, shared: SharedSeed::from_u64(seed) }
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
+/// The default `BuildHasher` of [`Map`](crate::Map): fast, and seeded at random for each map.
+#[derive(Clone)]
+pub struct RandomState(SeedableRandomState);
+
+impl RandomState {
+    /// A state with a random seed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_seed(random_seed())
+    }
+
+    /// A state with this seed. Two with the same seed, in one process, hash alike.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self(SeedableRandomState::with_seed(seed, SharedSeed::global_random()))
+    }
+}
+
+impl Default for RandomState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BuildHasher for RandomState {
+    type Hasher = MapHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> MapHasher {
+        MapHasher(self.0.build_hasher())
+    }
+}
+
+impl fmt::Debug for RandomState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomState").finish_non_exhaustive()
+    }
+}
+
+/// The hasher of [`RandomState`].
+#[derive(Clone)]
+pub struct MapHasher(FoldHasher<'static>);
+
+macro_rules! forward {
+    ($($method:ident: $number:ty),*) => {
+        $(
+            #[inline]
+            fn $method(&mut self, number: $number) {
+                self.0.$method(number);
+            }
+        )*
+    };
+}
+
+impl Hasher for MapHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+
+    forward!(write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64, write_u128: u128, write_usize: usize);
+}
+
+impl fmt::Debug for MapHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapHasher").finish_non_exhaustive()
+    }
 }
 
 #[cfg(all(test, not(loom)))]

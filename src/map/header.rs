@@ -114,12 +114,6 @@ impl Header {
         self.0 & MIXED != 0
     }
 
-    /// Live and without a node: the common case of a lookup.
-    #[inline]
-    pub(super) const fn is_simple(self) -> bool {
-        self.0 & (FROZEN | MIXED) == 0
-    }
-
     /// One bit a cell: its entry exists.
     #[inline]
     pub(super) const fn valid(self) -> usize {

@@ -3,7 +3,9 @@
 //! The unit is the *group*: one parent bucket and its children when the table grows, one child and its parents when it
 //! shrinks. A helper freezes the parents, after which their contents cannot change, prepares each child that is still
 //! virgin, and makes it live by one exchange of its header from zero. However many helpers do this at once, one exchange
-//! a child succeeds, and all of them would have installed the same entries.
+//! a child succeeds, and all of them would have installed the same entries. Then MOVED is set on the parents. No writer
+//! goes on in a child before it has set, or seen, MOVED on all of the group: until then a live child is a mere copy, and
+//! readers may answer from the frozen parents without looking further.
 //!
 //! Groups are handed out in chunks by a cursor. A thread that finds the cursor at the end walks over the groups from the
 //! lowest one that is not known to be done, and does what a stalled thread has left.
@@ -34,7 +36,9 @@ impl<C: Codec> Engine<C> {
         if parents().all(|parent| parent.load().is_moved()) {
             return Ok(());
         }
-        parents().for_each(|parent| drop(parent.freeze()));
+        for parent in parents() {
+            parent.freeze();
+        }
         for child in next.members(table.log2(), group) {
             if next.at(child).load().is_virgin() {
                 self.fill(pinned, table, next, group, child)?;

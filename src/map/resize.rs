@@ -31,24 +31,26 @@ pub(crate) struct Stats {
 }
 
 impl<C: Codec> Engine<C> {
-    /// The bookkeeping after an operation: counts, looks at the load from time to time, and moves a migration on.
+    /// Counts what an operation did. The result feeds [`Engine::follow_up`].
     #[inline]
-    pub(super) fn after(&self, pinned: &Pinned, table: &Table, change: Change) {
+    pub(super) fn note(&self, pinned: &Pinned, change: Change) -> usize {
+        match change {
+            Change::Kept(_) | Change::Replaced(_) => 0,
+            Change::Inserted => self.count.add(pinned.shard(), 1),
+            Change::Removed(_) => self.count.add(pinned.shard(), -1),
+        }
+    }
+
+    /// What an operation does for the map after its own work: looks at the load from time to time, and moves a migration
+    /// on.
+    #[inline]
+    pub(super) fn follow_up(&self, pinned: &Pinned, table: &Table, change: Change, seen: usize) {
         match change {
             Change::Kept(_) => return,
             Change::Replaced(_) => {}
-            Change::Inserted => {
-                let seen = self.count.add(pinned.shard(), 1);
-                if is_time(table, seen) {
-                    self.consider_growth(table);
-                }
-            }
-            Change::Removed(_) => {
-                let seen = self.count.add(pinned.shard(), -1);
-                if is_time(table, seen) {
-                    self.consider_shrink(table);
-                }
-            }
+            Change::Inserted if is_time(table, seen) => self.consider_growth(table),
+            Change::Removed(_) if is_time(table, seen) => self.consider_shrink(table),
+            Change::Inserted | Change::Removed(_) => {}
         }
         if table.is_migrating() {
             // Without memory the migration waits for the next writer; this operation is done.

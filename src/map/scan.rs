@@ -1,15 +1,14 @@
 //! Going through a map in the order of the hashes, region by region.
 //!
-//! A *region* is a range of hashes whose entries are known as of one moment: those of one bucket, or, where a migration
-//! has frozen the bucket, what the frozen contents hold for a child that is not live yet. Regions in sequence cover every
-//! hash once, whatever resizes happen between them, because buckets of all tables nest. So an entry that is present
-//! throughout is met exactly once, and the position between two regions, a single number, is all the state there is.
+//! A *region* is a range of hashes whose entries are known as of one moment: what is left, from some hash on, of the range
+//! of one bucket. Regions in sequence cover every hash once, whatever resizes happen between them, because buckets of all
+//! tables nest. So an entry that is present throughout is met exactly once, and the position between two regions, a single
+//! number, is all the state there is.
 
-use super::bucket::{CELLS, Pair, Stale};
+use super::bucket::{CELLS, Pair};
 use super::engine::Engine;
 use super::memory::Codec;
 use super::node::Node;
-use super::table::Table;
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 
@@ -36,11 +35,6 @@ impl Region<'_> {
             .try_for_each(&mut each)
     }
 
-    /// The number of entries it may hold; an upper bound.
-    pub(super) fn len(&self) -> usize {
-        self.valid.count_ones() as usize + self.node.len()
-    }
-
     /// Where the next region begins. `None`: this was the last one.
     pub(super) fn next(&self) -> Option<u64> {
         self.last.checked_add(1)
@@ -54,36 +48,21 @@ impl<C: Codec> Engine<C> {
     pub(super) fn region<'p>(&'p self, pinned: &'p Pinned, first: u64) -> Region<'p> {
         let mut table = self.table(pinned);
         loop {
-            match self.try_region(table, first) {
-                Ok(region) => return region,
-                // Changed under us, or the next table is the one to look at.
-                Err(next) => table = next,
+            let bucket = table.bucket(first);
+            let header = bucket.load();
+            if header.is_moved() {
+                table = table.next().expect("a table has a next one before its first bucket is frozen");
+                continue;
             }
-        }
-    }
-
-    fn try_region<'p>(&'p self, table: &'p Table, first: u64) -> Result<Region<'p>, &'p Table> {
-        let bucket = table.bucket(first);
-        let header = bucket.load();
-        let cells = core::array::from_fn(|cell| bucket.entry(header, cell));
-        let node: &[Pair] = match header.node() {
-            // SAFETY: the header named the node while the caller was pinned, for at least `'p`.
-            Some(node) => unsafe { Node::pairs(node) },
-            None => &[],
-        };
-        let valid = if bucket.validate(header).is_ok() { Ok(header.valid()) } else { Err(Stale) };
-        let mut last = table.last_of(first);
-        if header.is_frozen() {
-            let next = table.next().expect("set before any bucket was frozen");
-            // As in `get`: the frozen contents count until the child is live.
-            if header.is_moved() || !next.bucket(first).load().is_virgin() {
-                return Err(next);
+            let cells = core::array::from_fn(|cell| bucket.entry(header, cell));
+            let node: &[Pair] = match header.node() {
+                // SAFETY: the header named the node while the caller was pinned, for at least `'p`.
+                Some(node) => unsafe { Node::pairs(node) },
+                None => &[],
+            };
+            if bucket.validate(header).is_ok() {
+                return Region { first, last: table.last_of(first), cells, valid: header.valid(), node };
             }
-            last = last.min(next.last_of(first));
-        }
-        match valid {
-            Ok(valid) => Ok(Region { first, last, cells, valid, node }),
-            Err(Stale) => Err(table),
         }
     }
 
@@ -97,20 +76,20 @@ impl<C: Codec> Engine<C> {
             // A pin for each bucket: see `complete`.
             let pinned = self.pin();
             let mut table = self.table(&pinned);
-            let emptied = loop {
+            loop {
                 match self.empty_bucket(&pinned, table.bucket(first), |pair| taken(&pinned, pair))? {
-                    Some(emptied) => break emptied,
+                    Some(()) => break,
                     None => {
-                        let next = table.next().expect("set before any bucket was frozen");
+                        let next = table.next().expect("a table has a next one before its first bucket is frozen");
                         self.migrate(&pinned, table, next, table.group_of(next, first))?;
                         table = next;
                     }
                 }
-            };
-            self.count.add(pinned.shard(), -emptied.cast_signed());
+            }
             position = table.last_of(first).checked_add(1);
         }
-        self.consider_shrink(self.table(&self.pin()));
+        // Without memory for a smaller table the map keeps the one it has.
+        let _ = self.shrink();
         Ok(())
     }
 }
