@@ -26,6 +26,7 @@ pub mod map_all;
 pub mod map_batch;
 pub mod map_key;
 pub mod map_update;
+pub mod queue;
 pub mod stack;
 pub mod status;
 pub mod version;

@@ -89,7 +89,7 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Begins the migration of `table` to one of 2^`log2` buckets, if `table` is the current one and is not migrating.
-    fn resize(&self, table: &Table, log2: u32) -> Result<(), NoMemory> {
+    pub(super) fn resize(&self, table: &Table, log2: u32) -> Result<(), NoMemory> {
         // Only the current table may get a next one: in a table that is still being filled, a frozen virgin bucket could
         // never become live. Relaxed: if `table` is current, its buckets were seen live when it was loaded as such, or
         // through MOVED; it cannot become current again.
