@@ -109,9 +109,7 @@ public:
                 return conex_map_get(native_handle(), data, size, out);
             });
         } else {
-            std::optional<V> copy;
-            visit(key, [&copy](const V& value) { copy.emplace(value); });
-            return copy;
+            return get_copy(key);
         }
     }
 
@@ -195,13 +193,7 @@ public:
                 return conex_map_upsert(native_handle(), data, size, std::addressof(value), out);
             });
         } else {
-            std::optional<V> old_copy;
-            update(key, [&](const V* old, slot<V>& next) {
-                old_copy.reset();
-                if (old != nullptr) old_copy.emplace(*old);
-                next.store(value);
-            });
-            return old_copy;
+            return exchange_copy(key, value);
         }
     }
 
@@ -222,14 +214,7 @@ public:
                 return conex_map_remove(native_handle(), data, size, out);
             });
         } else {
-            std::optional<V> copy;
-            update(key, [&copy](const V* old, slot<V>& next) {
-                copy.reset();
-                if (old == nullptr) return;
-                copy.emplace(*old);
-                next.remove();
-            });
-            return copy;
+            return take_copy(key);
         }
     }
 
@@ -296,7 +281,9 @@ public:
     /// A copy of the key's value; if the key is absent, `make()` is added first.
     ///
     /// \param make called at most once. What it returned is destroyed if another thread adds the key first.
-    /// \return the value that is in the map. Lock-free; allocates.
+    /// \return the value that is in the map. If moving it to the caller throws, the key has been added.
+    ///
+    /// Lock-free; allocates.
     template <class F>
     V get_or_insert(key_view key, F&& make) {
         static_assert(std::is_invocable_r_v<V, F&>, "conex: get_or_insert needs a function that returns a V");
@@ -518,6 +505,34 @@ private:
         } else {
             return core_.put(&conex_map_upsert, key, detail::on_throw::miss, std::forward<U>(value)) == CONEX_OK;
         }
+    }
+
+    // Functions of their own, so that the result is built in the caller's place and not moved there.
+    std::optional<V> get_copy(key_view key) const {
+        std::optional<V> copy;
+        visit(key, [&copy](const V& value) { copy.emplace(value); });
+        return copy;
+    }
+
+    std::optional<V> exchange_copy(key_view key, const V& value) {
+        std::optional<V> copy;
+        update(key, [&](const V* old, slot<V>& next) {
+            copy.reset();
+            if (old != nullptr) copy.emplace(*old);
+            next.store(value);
+        });
+        return copy;
+    }
+
+    std::optional<V> take_copy(key_view key) {
+        std::optional<V> copy;
+        update(key, [&copy](const V* old, slot<V>& next) {
+            copy.reset();
+            if (old == nullptr) return;
+            copy.emplace(*old);
+            next.remove();
+        });
+        return copy;
     }
 
     /// A C function that writes a plain value exactly when it answers `yields`.

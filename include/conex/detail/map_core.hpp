@@ -97,7 +97,8 @@ public:
 
     template <class F>
     conex_change update(view key, F& decide) {
-        typename keys::probe probe(functions(), key, on_throw::miss);
+        // Whatever is found on doubt is shown to the trampoline, which gives up.
+        typename keys::probe probe(functions(), key, on_throw::find);
         struct context {
             map_core& self;
             typename keys::probe& probe;
