@@ -418,8 +418,9 @@ TEST("functions given to the map may use it") {
         m.insert(2, 2);
         return 1;
     }) == 1);
+    bool first = true;
     CHECK(m.update(3, [&](const int*, conex::slot<int>& next) {
-        m.insert_or_assign(5, 55);
+        if (std::exchange(first, false)) m.insert_or_assign(5, 55);
         next.store(33);
     }) == conex::change::replaced);
     CHECK(m.get(3) == 33 && m.get(5) == 55 && m.get(2) == 2);

@@ -266,7 +266,8 @@ public:
     ///
     /// \param decide called as `decide(const V* old, conex::slot<V>& next)`; `old` is null if the key is absent. It calls
     ///        `next.store(...)` to insert or replace, `next.remove()`, or nothing. It may be called more than once, when
-    ///        other threads change the key meanwhile: it should have no other effect.
+    ///        the map is changed meanwhile: it should have no other effect. If it changes this map at every call, it may
+    ///        be called for ever.
     /// \return what was done. Lock-free; allocates.
     /// \code
     /// m.update("key", [](const int* old, conex::slot<int>& next) { next.store(old != nullptr ? *old * 2 : 1); });
