@@ -166,3 +166,17 @@ TEST("misuse is std::logic_error") {
     CHECK_THROWS(std::logic_error, conex::guard(reinterpret_cast<conex_domain*>(q.native_handle())));
 }
 #endif
+
+#if defined(__cpp_exceptions)
+TEST("a domain that was moved from is not taken for the default one") {
+    conex::domain home;
+    const conex::domain moved(std::move(home));
+    CHECK_THROWS(std::logic_error, home.flush());
+    CHECK_THROWS(std::logic_error, home.stats());
+    CHECK_THROWS(std::logic_error, home.barrier(0s));
+    CHECK_THROWS(std::logic_error, conex::guard(home));
+    CHECK_THROWS(std::logic_error, conex::queue<int>(home));
+    int object = 0;
+    CHECK_THROWS(std::logic_error, home.retire(&object));
+}
+#endif

@@ -206,7 +206,6 @@ void own_memory() {
         options.domain = &home;
         options.allocator = allocator.hooks();
         Container<T> c(options);
-        CHECK(allocator.blocks() > 0);
         for (std::uint64_t i = 0; i < 1000; ++i) c.push(sample<T>::make(i));
         CHECK(allocator.bytes() >= 1000 * sizeof(T));
         for (std::uint64_t i = 0; i < 500; ++i) CHECK(c.try_pop().has_value());
@@ -272,9 +271,6 @@ void out_of_memory() {
     {
         typename Container<T>::options options;
         options.allocator = allocator.hooks();
-        allocator.fail_after(0);
-        CHECK_THROWS(std::bad_alloc, Container<T>(options));
-        allocator.fail_after(-1);
         Container<T> c(options);
         std::size_t in = 0;
         allocator.fail_after(20);

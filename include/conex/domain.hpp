@@ -30,8 +30,8 @@ struct domain_stats {
 /// Containers that name no domain share the default one. A domain of one's own keeps a subsystem whose guards are held
 /// for long from holding back the memory of the others.
 ///
-/// Move-only. A domain that was moved from may only be destroyed or assigned to. Every other member function may be
-/// called from any number of threads at once.
+/// Move-only. A domain that was moved from may only be destroyed or assigned to; other uses throw `std::logic_error`.
+/// Every other member function may be called from any number of threads at once.
 class domain {
 public:
     /// A new, empty domain.
@@ -64,11 +64,12 @@ public:
 
     /// The domain of the containers and guards that name none. It lives as long as the process.
     ///
-    /// Throws nothing.
-    [[nodiscard]] static domain& default_domain() noexcept {
+    /// Allocates at its first use in the process; throws `std::bad_alloc` if there is no memory for it then.
+    [[nodiscard]] static domain& default_domain() {
         // Never destroyed: static destructors may still use it.
         alignas(domain) static unsigned char place[sizeof(domain)];
         static domain* const instance = ::new (static_cast<void*>(place)) domain(conex_domain_default());
+        if (instance->handle_ == nullptr) detail::raise(CONEX_ERR_NO_MEMORY);
         return *instance;
     }
 
@@ -92,26 +93,28 @@ public:
         static_assert(std::is_object_v<T>, "conex: retire needs a pointer to an object, not to void or a function");
         static_assert(sizeof(T) != 0, "conex: retire needs a complete type: its destructor runs later");
         static_assert(std::is_invocable_v<D&, T*>, "conex: the deleter must be callable with the pointer");
-        detail::tsan_release(handle_);
+        if (object == nullptr) detail::raise(CONEX_ERR_NULL);
+        conex_domain* const home = handle();
+        detail::tsan_release(home);
         void* const raw = const_cast<std::remove_cv_t<T>*>(object);
         if constexpr (std::is_empty_v<D> && std::is_default_constructible_v<D>) {
             const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
                 detail::tsan_acquire(ctx);
                 D()(static_cast<T*>(ptr));
             };
-            detail::check(conex_domain_retire(handle_, raw, sizeof(T), run, handle_));
+            detail::check(conex_domain_retire(home, raw, sizeof(T), run, home));
         } else {
             struct parcel {
                 D deleter;
-                conex_domain* home;
+                conex_domain* origin;
             };
             const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
                 const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
-                detail::tsan_acquire(opened->home);
+                detail::tsan_acquire(opened->origin);
                 opened->deleter(static_cast<T*>(ptr));
             };
-            std::unique_ptr<parcel> packed(new parcel{std::move(deleter), handle_});
-            detail::check(conex_domain_retire(handle_, raw, sizeof(T), run, packed.get()));
+            std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
+            detail::check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
             static_cast<void>(packed.release());
         }
     }
@@ -119,7 +122,7 @@ public:
     /// One step towards freeing what is pending; never waits. Deleters may run on this thread.
     ///
     /// Lock-free if the deleters are.
-    void flush() { detail::check(conex_domain_flush(handle_)); }
+    void flush() { detail::check(conex_domain_flush(handle())); }
 
     /// Waits until everything that any thread retired before the call has been freed.
     ///
@@ -130,7 +133,7 @@ public:
     /// itself holds a guard of the domain, since the wait could never end.
     template <class Rep, class Period>
     [[nodiscard]] bool barrier(std::chrono::duration<Rep, Period> timeout) {
-        return detail::check(conex_domain_barrier(handle_, nanoseconds(timeout))) == CONEX_OK;
+        return detail::check(conex_domain_barrier(handle(), nanoseconds(timeout))) == CONEX_OK;
     }
 
     /// Figures of this moment; other threads change them meanwhile.
@@ -138,16 +141,22 @@ public:
     /// Lock-free; allocates nothing.
     [[nodiscard]] domain_stats stats() const {
         conex_domain_stats now = CONEX_DOMAIN_STATS_INIT;
-        detail::check(conex_domain_stats_get(handle_, &now));
+        detail::check(conex_domain_stats_get(handle(), &now));
         return {now.pending_objects, now.pending_bytes, now.guards,
                 std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(now.oldest_guard_ns))};
     }
 
-    /// The domain of the C API, still owned by this object.
+    /// The domain of the C API, still owned by this object; null after a move.
     [[nodiscard]] conex_domain* native_handle() const noexcept { return handle_; }
 
 private:
-    explicit domain(conex_domain* handle) noexcept : handle_(handle) {}
+    explicit domain(conex_domain* adopted) noexcept : handle_(adopted) {}
+
+    /// To the C functions a null domain is the default one; here it is one that was moved from.
+    [[nodiscard]] conex_domain* handle() const {
+        if (handle_ == nullptr) detail::raise(CONEX_ERR_NULL);
+        return handle_;
+    }
 
     template <class Rep, class Period>
     static std::uint64_t nanoseconds(std::chrono::duration<Rep, Period> time) noexcept {
@@ -159,6 +168,15 @@ private:
 
     conex_domain* handle_ = nullptr;
 };
+
+namespace detail {
+/// The domain that an option or an argument names; null, for the default one, if it names none.
+inline conex_domain* named(const domain* wanted) {
+    if (wanted == nullptr) return nullptr;
+    if (wanted->native_handle() == nullptr) raise(CONEX_ERR_NULL);  // it was moved from
+    return wanted->native_handle();
+}
+}  // namespace detail
 
 }  // namespace conex
 

@@ -22,18 +22,17 @@ class [[nodiscard]] guard {
 public:
     /// Enters the default domain.
     ///
-    /// Lock-free; allocates only at the thread's first use of the domain. Throws `std::bad_alloc` then.
+    /// Lock-free if the allocator is; allocates. Throws `std::bad_alloc`.
     explicit guard() : guard(conex_domain_default()) {}
 
     /// Enters the given domain, which must outlive the guard.
     ///
-    /// Lock-free; allocates only at the thread's first use of the domain. Throws `std::bad_alloc` then.
-    explicit guard(domain& home) : guard(home.native_handle()) {}
+    /// Lock-free if the allocator is; allocates. Throws `std::bad_alloc`.
+    explicit guard(domain& home) : guard(detail::named(&home)) {}
 
     /// Enters a domain of the C API; null means the default domain.
     ///
-    /// Lock-free; allocates only at the thread's first use of the domain. Throws `std::bad_alloc` then, and
-    /// `std::logic_error` for what is not a domain.
+    /// Lock-free if the allocator is; allocates. Throws `std::bad_alloc`, and `std::logic_error` for what is not a domain.
     explicit guard(conex_domain* home) : home_(home) { detail::check(conex_guard_enter(home, &handle_)); }
 
     guard(const guard&) = delete;

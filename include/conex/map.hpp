@@ -128,7 +128,7 @@ public:
     ///        remove the entry meanwhile; the value itself does not change.
     /// \return whether the key is present.
     ///
-    /// Lock-free; allocates nothing after the thread's first use of the domain.
+    /// Lock-free if the allocator is; allocates a guard.
     template <class F>
     bool visit(key_view key, F&& look) const {
         static_assert(std::is_invocable_v<F&, const V&>, "conex: visit needs a function that takes a const V&");
@@ -470,9 +470,9 @@ private:
         static std::int32_t of(bool answer) noexcept { return answer ? 1 : 0; }
     };
 
-    static conex_map_options settings(const options& wanted) noexcept {
+    static conex_map_options settings(const options& wanted) {
         conex_map_options made = CONEX_MAP_OPTIONS_INIT;
-        if (wanted.domain != nullptr) made.domain = wanted.domain->native_handle();
+        made.domain = detail::named(wanted.domain);
         made.allocator = wanted.allocator;
         made.capacity = wanted.capacity;
         made.seed = wanted.seed;

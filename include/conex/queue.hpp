@@ -42,9 +42,9 @@ struct queue_api {
     static constexpr auto len = &conex_queue_len;
     static constexpr auto is_empty = &conex_queue_is_empty;
 
-    static options settings(const queue_options& wanted) noexcept {
+    static options settings(const queue_options& wanted) {
         options made = CONEX_QUEUE_OPTIONS_INIT;
-        if (wanted.domain != nullptr) made.domain = wanted.domain->native_handle();
+        made.domain = named(wanted.domain);
         made.allocator = wanted.allocator;
         made.segment = wanted.segment;
         return made;

@@ -32,9 +32,9 @@ struct stack_api {
     static constexpr auto len = &conex_stack_len;
     static constexpr auto is_empty = &conex_stack_is_empty;
 
-    static options settings(const stack_options& wanted) noexcept {
+    static options settings(const stack_options& wanted) {
         options made = CONEX_STACK_OPTIONS_INIT;
-        if (wanted.domain != nullptr) made.domain = wanted.domain->native_handle();
+        made.domain = named(wanted.domain);
         made.allocator = wanted.allocator;
         return made;
     }
