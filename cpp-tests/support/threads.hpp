@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Threads that start together, seeded randomness, and a clock for tests that run for a time.
 //
-//   CONEX_STRESS_SECONDS   how long a stress case runs (default 1; fractions are allowed)
+//   CONEX_STRESS_SECONDS   how long a stress case runs with each number of threads (default 0.5)
 //   CONEX_SEED             the seed, to repeat a run; it is printed by every test that uses it
 #ifndef CONEX_TESTS_THREADS_HPP
 #define CONEX_TESTS_THREADS_HPP
@@ -21,8 +21,8 @@ namespace support {
 
 inline double stress_seconds() {
     const char* const text = std::getenv("CONEX_STRESS_SECONDS");
-    const double seconds = text != nullptr ? std::atof(text) : 1.0;
-    return seconds > 0.0 ? seconds : 1.0;
+    const double seconds = text != nullptr ? std::atof(text) : 0.5;
+    return seconds > 0.0 ? seconds : 0.5;
 }
 
 inline std::uint64_t seed() {
@@ -79,6 +79,20 @@ void on_threads(unsigned count, F body) {
         });
     }
     for (std::thread& each : threads) each.join();
+}
+
+/// Every stress case runs with these numbers of threads: the machine's own, and more than it has.
+constexpr unsigned thread_counts[] = {2, 4, 16};
+
+/// Runs `body(index, generation)` on `count` threads at a time until the time is up. Each body should be short: when its
+/// thread has ended, a new one takes its place.
+template <class F>
+void on_passing_threads(unsigned count, const timer& time, F body) {
+    on_threads(count, [&](unsigned index) {
+        for (std::uint64_t generation = 0; time.running(); ++generation) {
+            std::thread([&] { body(index, generation); }).join();
+        }
+    });
 }
 
 /// Ends the program with a message when a test takes longer than any working library would need.
