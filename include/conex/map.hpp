@@ -67,6 +67,7 @@ struct cursor {
 /// function of the user, is lock-free if these are.
 template <class K, class V, class Hash = default_hash<K>, class Eq = std::equal_to<>>
 class map {
+    static_assert(detail::object_type<K>::met && detail::object_type<V>::met);
     using core = detail::map_core<K, V, Hash, Eq>;
 
 public:

@@ -64,6 +64,8 @@ struct queue_api {
 /// that was moved from. Without exceptions both print a message and abort; `try_push` reports the former instead.
 template <class T>
 class queue {
+    static_assert(detail::object_type<T>::met);
+
 public:
     using value_type = T;
     using options = queue_options;

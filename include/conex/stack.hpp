@@ -53,6 +53,8 @@ struct stack_api {
 /// that was moved from. Without exceptions both print a message and abort; `try_push` reports the former instead.
 template <class T>
 class stack {
+    static_assert(detail::object_type<T>::met);
+
 public:
     using value_type = T;
     using options = stack_options;

@@ -16,11 +16,17 @@
 
 namespace conex::detail {
 
-/// What every element type must be. Instantiated by the constructors, so that members may name incomplete types.
+/// Asked where a class is named, when `T` may still be incomplete.
 template <class T>
-struct element_requirements {
+struct object_type {
     static_assert(std::is_object_v<T> && !std::is_array_v<T> && std::is_same_v<T, std::remove_cv_t<T>>,
                   "conex: an element type must be an object type: no reference, no array, no const; wrap it in a struct");
+    static constexpr bool met = true;
+};
+
+/// Asked by the constructors.
+template <class T>
+struct element_requirements {
     static_assert(std::is_nothrow_destructible_v<T>, "conex: an element's destructor must not throw");
     static_assert(std::is_move_constructible_v<T>, "conex: an element type must be movable or copyable");
     static_assert(alignof(T) <= 4096, "conex: an element's alignment must not exceed 4096");
