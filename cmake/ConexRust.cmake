@@ -65,4 +65,8 @@ separate_arguments(conex_native_libs UNIX_COMMAND "${CMAKE_MATCH_1}")
 list(REMOVE_DUPLICATES conex_native_libs)
 list(REMOVE_ITEM conex_native_libs -lc) # every C and C++ compiler adds it
 
-message(STATUS "conex ${PROJECT_VERSION}: Rust ${conex_rustc_version} for ${conex_rust_host}")
+if(conex_rust_target)
+  message(STATUS "conex ${PROJECT_VERSION}: Rust ${conex_rustc_version} for ${conex_rust_target}")
+else()
+  message(STATUS "conex ${PROJECT_VERSION}: Rust ${conex_rustc_version} for ${conex_rust_host}")
+endif()
