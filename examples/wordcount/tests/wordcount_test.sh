@@ -42,7 +42,7 @@ for i in 1 2 3 4 5 6 7 8 9; do printf 'small file number %d\n' "$i" >"$work/text
 # What a word is, said once more in another language (words.hpp has the first). Prints "count word".
 count_words() {
     find "$1" -type f -exec cat {} + | grep -aoP '[A-Za-z\xC3-\xE1\xE3-\xFF][A-Za-z0-9\x80-\xC1\xC3-\xE1\xE3-\xFF]*' |
-        tr 'A-Z' 'a-z' | sort | uniq -c | awk '{ print $1, $2 }' | sort
+        tr '[:upper:]' '[:lower:]' | sort | uniq -c | awk '{ print $1, $2 }' | sort
 }
 # The same from the program's table: rank, word, count with spaces between its digits' groups, share with a decimal point.
 table_counts() {
