@@ -5,6 +5,8 @@
 
 namespace {
 
+constexpr std::size_t widest_column = 32;
+
 // 1234567 as 1 234 567
 std::string grouped(std::uint64_t number)
 {
@@ -36,14 +38,16 @@ void print_table(const tally& result, std::size_t top)
     if (rows == 0) return;
     std::size_t width = 4;
     for (std::size_t i = 0; i < rows; ++i) width = std::max(width, columns(result.words[i].word));
+    width = std::min(width, widest_column); // a longer word pushes its own row aside, not the whole table
 
     const double most = static_cast<double>(result.words.front().count);
     std::printf("  rank  word%*s         count   share\n", static_cast<int>(width - 4), "");
     for (std::size_t i = 0; i < rows; ++i) {
         const auto& [word, count] = result.words[i];
+        const std::size_t padding = width - std::min(width, columns(word));
         std::string bar;
         for (int blocks = static_cast<int>(20 * static_cast<double>(count) / most); blocks > 0; --blocks) bar += "▪";
-        std::printf("%6zu  %s%*s  %12s  %4.1f %%  %s\n", i + 1, word.c_str(), static_cast<int>(width - columns(word)), "",
+        std::printf("%6zu  %s%*s  %12s  %4.1f %%  %s\n", i + 1, word.c_str(), static_cast<int>(padding), "",
                     grouped(count).c_str(), 100 * static_cast<double>(count) / static_cast<double>(result.total), bar.c_str());
     }
     std::printf("\n");
