@@ -119,6 +119,7 @@ foreach(kind IN ITEMS static shared)
   add_dependencies(conex::${kind} conex_cargo)
 endforeach()
 set_property(TARGET conex::shared PROPERTY IMPORTED_SONAME "${conex_shared_soname}")
+target_compile_definitions(conex::shared INTERFACE CONEX_SHARED)
 
 set(conex_static_needs ${conex_native_libs})
 list(TRANSFORM conex_static_needs REPLACE "^-l?pthread$" "Threads::Threads")
