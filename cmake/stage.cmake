@@ -15,6 +15,13 @@ function(run)
   endif()
 endfunction()
 
+function(undefined_symbols result object)
+  execute_process(COMMAND "${NM}" -u "${object}" OUTPUT_VARIABLE out COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL " [Uwv] [^\n]+" names "${out}")
+  list(TRANSFORM names REPLACE "^ . " "")
+  set(${result} "${names}" PARENT_SCOPE)
+endfunction()
+
 file(MAKE_DIRECTORY "${TO}")
 
 # libconex.so -> libconex.so.ABI -> libconex.so.VERSION, as ldconfig and distributions expect.
@@ -44,10 +51,12 @@ endif()
 #   --force-group-allocation   dissolves COMDAT groups. Left as they are, a second library's linker run would drop one of
 #                              two equal groups that localised code points into: a crash at the first panic
 #   objcopy --keep-global      hides everything else
+#   --strip-symbols            forgets undefined symbols that nothing refers to any more. The linker leaves the weak ones
+#                              among them behind as strong, and a second Rust library would have to define them
 #   -R .llvmbc                 removes embedded bitcode that an `ar` with the LLVM plugin chokes on
 file(SHA256 "${FROM}/libconex.a" hash)
 set(stamp "${TO}/libconex.a.stamp")
-set(recipe "1 ${hash} ${KEEP_DEBUG}")
+set(recipe "2 ${hash} ${KEEP_DEBUG}")
 if(EXISTS "${TO}/libconex.a" AND EXISTS "${stamp}")
   file(READ "${stamp}" done)
   if(done STREQUAL recipe)
@@ -75,7 +84,16 @@ if(KEEP_DEBUG)
   set(strip)
 endif()
 run("${LD}" -r --gc-sections ${strip} --force-group-allocation "@${work}/roots.rsp" -o "${work}/linked.o" "${FROM}/libconex.a")
-run("${OBJCOPY}" -R .llvmbc -R .llvmcmd "--keep-global-symbols=${work}/keep.txt" "${work}/linked.o" "${work}/conex.o")
+run("${OBJCOPY}" -R .llvmbc -R .llvmcmd "--keep-global-symbols=${work}/keep.txt" "${work}/linked.o" "${work}/hidden.o")
+
+# --strip-unneeded knows which symbols nothing refers to, but would take the names of all functions as well.
+run("${OBJCOPY}" --strip-unneeded "${work}/hidden.o" "${work}/needed.o")
+undefined_symbols(dangling "${work}/hidden.o")
+undefined_symbols(needed "${work}/needed.o")
+list(REMOVE_ITEM dangling ${needed})
+list(JOIN dangling "\n" dangling)
+file(WRITE "${work}/dangling.txt" "${dangling}\n")
+run("${OBJCOPY}" "--strip-symbols=${work}/dangling.txt" "${work}/hidden.o" "${work}/conex.o")
 run("${AR}" rcs "${work}/libconex.a" "${work}/conex.o")
 file(RENAME "${work}/libconex.a" "${TO}/libconex.a")
 file(REMOVE_RECURSE "${work}")
