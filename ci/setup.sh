@@ -11,8 +11,8 @@ missing=
 
 # need COMMAND PACKAGE REASON : PACKAGE goes onto the list if there is no COMMAND.
 need() {
-    have "$1" && return
-    case " $missing " in *" $2 "*) return ;; esac
+    have "$1" && return 0
+    case " $missing " in *" $2 "*) return 0 ;; esac
     missing="$missing $2"
     echo "setup: $2 is missing: $3"
 }
