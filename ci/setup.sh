@@ -17,31 +17,25 @@ need() {
     echo "setup: $2 is missing: $3"
 }
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        echo "setup: asking for root: $*"
-        sudo "$@"
-    else
-        echo "setup: this needs root, and there is no sudo here. As root, run: $*" >&2
-        exit 1
-    fi
-}
-
 install_missing() {
     [ -n "$missing" ] || return 0
     if ! have apt-get; then
         echo "setup: this is no Debian or Ubuntu. Install with this system's package manager what these packages hold:$missing" >&2
         exit 1
     fi
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! have sudo; then
+            echo "setup: installing needs root, and there is no sudo here. As root, run: apt-get update && apt-get install$missing" >&2
+            exit 1
+        fi
+        sudo=sudo
+        echo "setup: installing needs root: sudo may ask for a password"
+    fi
+    echo "setup: installing:$missing"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update
     # shellcheck disable=SC2086 # a list of words
-    {
-        echo "setup: installing:$missing"
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
-    }
-    missing=
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
 }
 
 check_rust() {
