@@ -18,7 +18,12 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 /// The part of a domain that its threads and limbos keep alive.
 pub(super) struct Shared {
     pub(super) threads: Registry<ThreadRecord>,
+    /// Sweeps, and sealed chains until they are disposed of.
     pub(super) phases: Phases,
+    /// Threads that have marked a limbo as dirty and not put it on the list yet.
+    pub(super) marks: Phases,
+    /// How often a sweep had to leave blocks in the open, for lack of a slot to seal them.
+    unsealed: AtomicUsize,
     /// Limbos that hold open blocks, linked by `next_dirty`; each entry owns a reference to its limbo.
     dirty: AtomicPtr<Bins>,
     disposed_objects: AtomicUsize,
@@ -61,6 +66,17 @@ impl Shared {
             at = next;
         }
         all
+    }
+
+    /// A sweep left blocks in the open, and their limbo is marked as dirty again.
+    pub(super) fn count_unsealed(&self) {
+        // Release: pairs with the Acquire in `unsealed`; who sees the count sees the mark.
+        self.unsealed.fetch_add(1, Ordering::Release);
+    }
+
+    fn unsealed(&self) -> usize {
+        // Acquire: see `count_unsealed`.
+        self.unsealed.load(Ordering::Acquire)
     }
 
     pub(super) fn count_disposed(&self, objects: u64, bytes: u64) {
@@ -158,6 +174,8 @@ impl Domain {
         let shared = Counted::new(Shared {
             threads: Registry::new(),
             phases: Phases::new(),
+            marks: Phases::new(),
+            unsealed: AtomicUsize::new(0),
             dirty: AtomicPtr::new(ptr::null_mut()),
             disposed_objects: AtomicUsize::new(0),
             disposed_bytes: AtomicUsize::new(0),
@@ -247,19 +265,18 @@ impl Domain {
             return Err(BarrierError::Guarded);
         }
         let shared = &self.core.shared;
-        let mut since = None;
+        let mut attempt = Attempt::new(shared);
         let mut rounds = 0_u32;
         loop {
             {
                 let pinned = self.pin();
-                // The phase is read after the sweep is complete: see `Bins::seal`.
-                if since.is_none() && shared.sweep(&pinned) {
-                    since = Some(shared.phases.now());
-                }
+                attempt.seal(&pinned);
                 pinned.flush();
             }
-            if since.is_some_and(|since| shared.phases.passed(since)) {
-                return Ok(());
+            match attempt.is_over() {
+                Some(true) => return Ok(()),
+                Some(false) => attempt = Attempt::new(shared),
+                None => {}
             }
             if begin.elapsed() >= timeout {
                 return Err(BarrierError::TimedOut);
@@ -297,6 +314,50 @@ impl Domain {
         stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
         stats.oldest_guard = Duration::from_nanos(now - oldest);
         stats
+    }
+}
+
+/// One attempt of a barrier to see everything freed. Its steps, each of which starts when the one before it is over:
+///
+/// 1. Wait for the threads that are marking a limbo as dirty. A block that was retired before lies in a limbo that was
+///    marked; once the marks are over it is on the list, or another sweep has it.
+/// 2. Sweep the list. What is sealed now, by this sweep or by another one that was faster, has been counted in `phases`.
+/// 3. Wait for everything that has been counted there.
+///
+/// Another sweep may have found no slot for a limbo it took. That is counted before its phase ends, so the attempt that
+/// waited for it sees the count and does not answer for what was left; and blocks left by a sweep before the attempt
+/// are marked again, by a thread that step 1 waits for.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    /// The count of [`Shared::unsealed`] at the beginning.
+    unsealed: usize,
+    /// Where step 1 began. Read after `unsealed`: see above.
+    marks: usize,
+    /// Where step 3 began.
+    sealed: Option<usize>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let unsealed = shared.unsealed();
+        Self { shared, unsealed, marks: shared.marks.now(), sealed: None }
+    }
+
+    /// Goes as far as step 3, if it can.
+    fn seal(&mut self, pinned: &Pinned) {
+        if self.sealed.is_none() && self.shared.marks.passed(self.marks) {
+            if self.shared.sweep(pinned) {
+                self.sealed = Some(self.shared.phases.now());
+            } else {
+                *self = Self::new(self.shared);
+            }
+        }
+    }
+
+    /// Whether step 3 is over, and if so, whether everything was sealed before it.
+    fn is_over(&self) -> Option<bool> {
+        let over = self.sealed.is_some_and(|sealed| self.shared.phases.passed(sealed));
+        over.then(|| self.shared.unsealed() == self.unsealed)
     }
 }
 

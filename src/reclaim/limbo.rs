@@ -33,10 +33,12 @@
 //!   block as its retirer left it. RMWs on one word continue each other's release sequences, so this holds for every
 //!   block of the chain.
 //! - (3) the Release store of a chain in `sealed` → (4) the Acquire swap that takes it for disposal.
-//! - (5) the sweep's clearing of `dirty` happens before its swap (2); a retirer whose CAS (1) reads from that swap
-//!   therefore reads `dirty` as cleared and puts the limbo on the list again.
+//! - (5) the sweep's clearing of `dirty` happens before its exchange (2) of each open stack, an empty one too; a retirer
+//!   whose CAS (1) comes after that exchange therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
+//!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
 //! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
@@ -288,8 +290,9 @@ impl Bins {
             }
         };
         pinned.count_retired(bytes);
-        // Relaxed: see (5): if this reads true although a sweep has cleared it, the sweep's swap is yet to come.
-        if !self.dirty.load(Ordering::Relaxed) {
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
         let before = meta.bytes().saturating_sub(bytes as u64);
@@ -328,8 +331,11 @@ impl Bins {
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
     fn mark_dirty(&self) {
-        // AcqRel: Release, so that the sweep that clears the flag sees what was retired before; Acquire, so that
-        // `next_dirty` is written after the sweep that cleared it has read it.
+        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
+        let phase = self.shared.marks.enter();
+        let _leave = self.shared.marks.leave_on_drop(phase);
+        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -397,13 +403,16 @@ impl Bins {
         self.visit(|bins| {
             // (5) Acquire: what was retired before the flag was set is seen by the seals below.
             bins.dirty.swap(false, Ordering::AcqRel);
-            for shard in 0..SHARDS {
-                // Relaxed: a hint; what is pushed from now on marks the limbo dirty again.
-                let empty = bins.open[shard].load(Ordering::Relaxed).is_null();
+            for (shard, open) in bins.open.iter().enumerate() {
+                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
+                // `seal`. Relaxed on failure: `seal` looks again.
+                let null = ptr::null_mut();
+                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
             if !all {
                 bins.mark_dirty();
+                bins.shared.count_unsealed();
             }
         });
         all
