@@ -26,6 +26,8 @@ pub(super) struct Shared {
     unsealed: AtomicUsize,
     /// Limbos that hold open blocks, linked by `next_dirty`; each entry owns a reference to its limbo.
     dirty: AtomicPtr<Bins>,
+    /// How many limbos were closed while they were on the dirty list.
+    closed: AtomicUsize,
     disposed_objects: AtomicUsize,
     disposed_bytes: AtomicUsize,
     /// The domain is gone; threads may give up their handles.
@@ -50,22 +52,28 @@ impl Shared {
 
     /// Seals what is open in every limbo of the domain. False when something could not be sealed yet.
     fn sweep(&self, pinned: &Pinned) -> bool {
+        let mut all = true;
+        self.take_dirty(|bins| all &= bins.sweep(pinned));
+        all
+    }
+
+    /// Empties the dirty list.
+    fn take_dirty(&self, mut visit: impl FnMut(&Bins)) {
         // Counted before the list is taken: a barrier that finds the list empty because of this sweep waits for it.
         let phase = self.phases.enter();
         let _leave = self.phases.leave_on_drop(phase);
-        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it.
+        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it, and
+        // shows a barrier that finds the list empty the phase entered above.
         let mut at = self.dirty.swap(ptr::null_mut(), Ordering::AcqRel).cast_const();
-        let mut all = true;
         while !at.is_null() {
             // SAFETY: an entry of the list owns a reference to its limbo, and the swap made the list ours.
             let bins = unsafe { &*at };
             let next = bins.next_dirty();
-            all &= bins.sweep(pinned);
+            visit(bins);
             // SAFETY: the entry's reference, given up once.
             unsafe { Bins::release(at) };
             at = next;
         }
-        all
     }
 
     /// A sweep left blocks in the open, and their limbo is marked as dirty again.
@@ -106,7 +114,7 @@ impl Drop for Shared {
 
 /// What is behind all clones of a [`Domain`].
 struct Core {
-    // First, so that it is dropped first: it disposes of what users retired.
+    /// What users retired.
     retired: Owned<Retired>,
     shared: Counted<Shared>,
     collector: crossbeam_epoch::Collector,
@@ -114,9 +122,11 @@ struct Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // Containers hold a clone of the domain, so all their limbos are closed: what is on the dirty list is empty,
-        // and sweeping it gives up the list's references.
-        self.shared.sweep(&thread::pin(&self.shared, &self.collector));
+        // SAFETY: nobody can name the domain any more.
+        unsafe { self.retired.close() };
+        // Containers hold a clone of the domain, so now all limbos are closed: what is on the dirty list is empty, and
+        // nobody puts anything there. What is left are the list's references.
+        self.shared.take_dirty(|_| ());
         // Relaxed: see `has_ended`.
         self.shared.ended.store(true, Ordering::Relaxed);
     }
@@ -177,6 +187,7 @@ impl Domain {
             marks: Phases::new(),
             unsealed: AtomicUsize::new(0),
             dirty: AtomicPtr::new(ptr::null_mut()),
+            closed: AtomicUsize::new(0),
             disposed_objects: AtomicUsize::new(0),
             disposed_bytes: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
@@ -250,6 +261,16 @@ impl Domain {
         let pinned = self.pin();
         self.core.shared.sweep(&pinned);
         pinned.flush();
+    }
+
+    /// A closed limbo is left on the dirty list, and with it its memory. Nobody may ever sweep the domain, so that those
+    /// that come together are swept here from time to time.
+    pub(super) fn closed_on_the_list(&self) {
+        const MANY: usize = 64;
+        // Relaxed: only a count.
+        if self.core.shared.closed.fetch_add(1, Ordering::Relaxed) % MANY == MANY - 1 {
+            self.flush();
+        }
     }
 
     /// Waits until everything that was retired in this domain before the call, by any thread, has been freed.

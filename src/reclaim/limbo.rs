@@ -44,8 +44,9 @@
 //! # Progress
 //!
 //! `retire` and `seal` are lock-free: a CAS fails only because another block was pushed. Dropping the limbo waits for
-//! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
-//! drop returns) and for nothing else.
+//! threads that are disposing of one of its chains at that moment (they run destructors that must have run when the
+//! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
+//! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
 use core::cell::Cell;
 use core::ptr;
@@ -157,7 +158,7 @@ unsafe impl<D: Dispose> Send for Inner<D> {}
 // SAFETY: as above.
 unsafe impl<D: Dispose> Sync for Inner<D> {}
 
-/// A limbo that does not keep its domain alive: the domain's own.
+/// A limbo that does not keep its domain alive: the domain's own. Whoever drops it closes it before.
 pub(super) struct Owned<D: Dispose> {
     inner: Counted<Inner<D>>,
 }
@@ -193,20 +194,33 @@ impl<D: Dispose> Owned<D> {
         // SAFETY: the caller's promise.
         unsafe { self.inner.bins.retire(pinned, block, kind, bytes) };
     }
-}
 
-impl<D: Dispose> Drop for Owned<D> {
-    fn drop(&mut self) {
-        // SAFETY: the owner drops the limbo: nobody uses the container any more.
-        unsafe { self.inner.bins.close() };
+    /// Disposes of everything, now. True if the limbo is left on the domain's dirty list.
+    ///
+    /// # Safety
+    /// Nobody uses the container any more.
+    pub(super) unsafe fn close(&self) -> bool {
+        let bins = &self.inner.bins;
+        // SAFETY: the caller's promise.
+        unsafe { bins.close() };
+        // Relaxed: a hint.
+        bins.dirty.load(Ordering::Relaxed)
     }
 }
 
 /// The limbo of one container in one domain, around what the container needs to free its blocks.
 pub(crate) struct Limbo<D: Dispose> {
-    // Dropped in this order: everything is disposed of before the domain may end.
     owned: Owned<D>,
     domain: Domain,
+}
+
+impl<D: Dispose> Drop for Limbo<D> {
+    fn drop(&mut self) {
+        // SAFETY: the owner drops the limbo: nobody uses the container any more.
+        if unsafe { self.owned.close() } {
+            self.domain.closed_on_the_list();
+        }
+    }
 }
 
 impl<D: Dispose> Limbo<D> {
@@ -299,6 +313,7 @@ impl Bins {
         let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
         if meta.count() % BATCH == 0 || grown {
             self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
         }
     }
 
@@ -344,7 +359,8 @@ impl Bins {
         self.shared.push_dirty(self);
     }
 
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it.
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
+    /// of nothing.
     fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
         let Some(slot) = self.reserve() else { return false };
         // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
