@@ -115,9 +115,7 @@ impl Bucket {
         // (1) AcqRel: Release publishes what the change refers to. Acquire makes the earlier changes, and what their
         // threads read, happen before this one, so that a cell read without validation was read before it is re-used.
         // Relaxed on failure: the caller loads again.
-        self.header
-            .compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        self.header.compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Freezes the bucket. From the returned header on, only MOVED changes.
@@ -202,9 +200,7 @@ impl Bucket {
             header.valid() >> cell & 1 == 0 && self.key(cell) == FREE && {
                 // (3) Acquire: the header change that made the cell invalid, and the last use of its lane, come before.
                 // Relaxed on failure: nothing was learned.
-                self.keys[cell]
-                    .compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
+                self.keys[cell].compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed).is_ok()
             }
         })
     }

@@ -6,7 +6,6 @@ use super::header::Header;
 use super::memory::Codec;
 use super::node::Node;
 use super::room::{NodeEdit, Room};
-use super::table::Table;
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 
@@ -39,7 +38,6 @@ pub(super) enum Change {
 pub(super) struct Done<'p, C: Codec> {
     pub(super) change: Change,
     room: Room<'p, C>,
-    table: &'p Table,
     seen: usize,
 }
 
@@ -47,10 +45,10 @@ impl<C: Codec> Done<'_, C> {
     /// Retires what the change has unlinked in the bucket, and does the operation's share of the map's upkeep.
     #[inline]
     pub(super) fn finish(self) -> Change {
-        let Self { change, room, table, seen } = self;
+        let Self { change, room, seen } = self;
         let (engine, pinned) = (room.engine, room.pinned);
         drop(room);
-        engine.follow_up(pinned, table, change, seen);
+        engine.follow_up(pinned, change, seen);
         change
     }
 }
@@ -107,11 +105,12 @@ impl<C: Codec> Engine<C> {
             match step {
                 Some(change) => {
                     let seen = self.note(pinned, change);
-                    return Ok(Done { change, room, table, seen });
+                    return Ok(Done { change, room, seen });
                 }
                 None => {
                     drop(room);
-                    let next = table.next().expect("a table has a next one before its first bucket is frozen");
+                    let next =
+                        table.next().expect("a table has a next one before its first bucket is frozen");
                     self.migrate(pinned, table, next, table.group_of(next, probe.position()))?;
                     table = next;
                 }
@@ -222,7 +221,9 @@ fn replace_in_cell<C: Codec>(
             bucket.write_key(other, old.key);
             room.commit(header, header.with_valid(without | 1 << other), NodeEdit::Keep, true)?
         }
-        None => room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?,
+        None => {
+            room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?
+        }
     };
     if done {
         bucket.free(cell);
@@ -253,7 +254,8 @@ fn replace_in_node<C: Codec>(
             // Any will do; the key's low bits are as good as random.
             let victim = (old.key as usize ^ index) % CELLS;
             let edit = NodeEdit::ReplaceAndAdd(index, value, bucket.entry(header, victim));
-            let done = room.commit(header, header.with_valid(header.valid() & !(1 << victim)), edit, false)?;
+            let done =
+                room.commit(header, header.with_valid(header.valid() & !(1 << victim)), edit, false)?;
             if done {
                 bucket.free(victim);
             }
@@ -266,7 +268,8 @@ fn replace_in_node<C: Codec>(
 fn remove<C: Codec>(room: &mut Room<'_, C>, header: Header, found: Found) -> Result<Step, NoMemory> {
     let done = match found.place {
         Place::Cell(cell) => {
-            let done = room.commit(header, header.with_valid(header.valid() & !(1 << cell)), NodeEdit::Keep, false)?;
+            let done =
+                room.commit(header, header.with_valid(header.valid() & !(1 << cell)), NodeEdit::Keep, false)?;
             if done {
                 room.bucket.free(cell);
             }

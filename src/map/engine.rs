@@ -2,14 +2,14 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{CELLS, Pair, Probe};
+use super::bucket::{Bucket, CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Limbo, Pinned};
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// See the module's text, and the map's.
 pub(super) struct Engine<C: Codec> {
@@ -18,11 +18,18 @@ pub(super) struct Engine<C: Codec> {
     pub(super) growths: AtomicU64,
     pub(super) shrinks: AtomicU64,
     pub(super) count: Count,
+    /// The power of two below which the map does not shrink by itself: what was reserved.
+    pub(super) floor: AtomicUsize,
 }
 
 impl<C: Codec> Engine<C> {
     /// An empty map with room for `capacity` entries.
-    pub(super) fn new(domain: &Domain, allocator: Allocator, codec: C, capacity: usize) -> Result<Self, NoMemory> {
+    pub(super) fn new(
+        domain: &Domain,
+        allocator: Allocator,
+        codec: C,
+        capacity: usize,
+    ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
         let limbo = Limbo::new(domain, Memory::new(allocator, codec))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
@@ -32,6 +39,7 @@ impl<C: Codec> Engine<C> {
             growths: AtomicU64::new(0),
             shrinks: AtomicU64::new(0),
             count: Count::new(),
+            floor: AtomicUsize::new(log2 as usize),
         })
     }
 
@@ -81,6 +89,12 @@ impl<C: Codec> Engine<C> {
                 return found.map(|found| found.entry);
             }
         }
+    }
+
+    /// Asks for the bucket of a hash, so that it is there when an operation comes.
+    #[inline]
+    pub(super) fn prefetch(&self, pinned: &Pinned, position: u64) {
+        prefetch(self.table(pinned).bucket(position));
     }
 
     /// The number of entries: exact while nothing is under way, an estimate otherwise.
@@ -152,4 +166,16 @@ impl<C: Codec> Drop for Engine<C> {
             unsafe { Table::release(at.as_ptr(), self.allocator()) };
         }
     }
+}
+
+#[inline]
+fn prefetch(bucket: &Bucket) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has it, and it reads nothing as far as the program can tell.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(bucket).cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = bucket;
 }

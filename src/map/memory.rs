@@ -79,7 +79,11 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
 ///
 /// # Safety
 /// As [`Limbo::retire`]; the table came from the limbo's allocator.
-pub(super) unsafe fn retire_table<C: Codec>(limbo: &Limbo<Memory<C>>, pinned: &Pinned, table: NonNull<Table>) {
+pub(super) unsafe fn retire_table<C: Codec>(
+    limbo: &Limbo<Memory<C>>,
+    pinned: &Pinned,
+    table: NonNull<Table>,
+) {
     // SAFETY: not freed: it is only now retired.
     let bytes = Table::bytes(unsafe { table.as_ref() }.log2());
     // Relaxed: as in `retired_tables`.
@@ -92,7 +96,12 @@ pub(super) unsafe fn retire_table<C: Codec>(limbo: &Limbo<Memory<C>>, pinned: &P
 ///
 /// # Safety
 /// As [`Limbo::retire`]; the node came from the limbo's allocator.
-pub(super) unsafe fn retire_node<C: Codec>(limbo: &Limbo<Memory<C>>, pinned: &Pinned, node: *const Node, len: usize) {
+pub(super) unsafe fn retire_node<C: Codec>(
+    limbo: &Limbo<Memory<C>>,
+    pinned: &Pinned,
+    node: *const Node,
+    len: usize,
+) {
     // SAFETY: the caller's promise; a node starts with a link.
     unsafe { limbo.retire(pinned, node.cast_mut().cast(), NODE, Node::bytes(len)) };
 }

@@ -30,7 +30,13 @@ impl<C: Codec> Engine<C> {
     ///
     /// When it fails for lack of memory the group is as readable as before, and writers of its buckets fail likewise
     /// until there is memory for it.
-    pub(super) fn migrate(&self, pinned: &Pinned, table: &Table, next: &Table, group: usize) -> Result<(), NoMemory> {
+    pub(super) fn migrate(
+        &self,
+        pinned: &Pinned,
+        table: &Table,
+        next: &Table,
+        group: usize,
+    ) -> Result<(), NoMemory> {
         let parents = || table.members(next.log2(), group).map(|index| table.at(index));
         // All, not any: a thread that has set MOVED on some parents may be stalled before the others.
         if parents().all(|parent| parent.load().is_moved()) {
@@ -179,7 +185,9 @@ impl<C: Codec> Engine<C> {
 fn for_each_frozen(bucket: &Bucket, mut each: impl FnMut(Pair)) {
     let header = bucket.load();
     debug_assert!(header.is_frozen());
-    (0..CELLS).filter(|cell| header.valid() >> cell & 1 == 1).for_each(|cell| each(bucket.entry(header, cell)));
+    (0..CELLS)
+        .filter(|cell| header.valid() >> cell & 1 == 1)
+        .for_each(|cell| each(bucket.entry(header, cell)));
     if let Some(node) = header.node() {
         // SAFETY: a frozen header keeps its node until it is MOVED, and the caller has been pinned since before.
         unsafe { Node::pairs(node) }.iter().for_each(|&pair| each(pair));
@@ -206,7 +214,9 @@ impl Filling<'_> {
         if !entry.fits_a_cell() {
             return Put::NoCell;
         }
-        let Some(cell) = self.bucket.reserve(Header::VIRGIN.with_valid(self.valid)) else { return Put::NoCell };
+        let Some(cell) = self.bucket.reserve(Header::VIRGIN.with_valid(self.valid)) else {
+            return Put::NoCell;
+        };
         self.valid |= 1 << cell;
         // Loaded after the reservation: if the child is virgin now, the lane of a cell that is reserved stays the one it
         // has in a virgin header until the cell is given back.

@@ -102,7 +102,8 @@ impl<'a> NodeBox<'a> {
 
     pub(super) fn as_ptr(&self) -> *const Node {
         // SAFETY: ours and written.
-        debug_assert!(unsafe { self.node.as_ref() }.len == self.capacity, "a node is full when it is published");
+        let len = unsafe { self.node.as_ref() }.len;
+        debug_assert!(len == self.capacity, "a node is full when it is published");
         self.node.as_ptr()
     }
 

@@ -44,7 +44,9 @@ impl<C: Codec> Engine<C> {
     /// What an operation does for the map after its own work: looks at the load from time to time, and moves a migration
     /// on.
     #[inline]
-    pub(super) fn follow_up(&self, pinned: &Pinned, table: &Table, change: Change, seen: usize) {
+    pub(super) fn follow_up(&self, pinned: &Pinned, change: Change, seen: usize) {
+        // Not the table in which the change was made: that may be the one that is being filled.
+        let table = self.table(pinned);
         match change {
             Change::Kept(_) => return,
             Change::Replaced(_) => {}
@@ -72,22 +74,28 @@ impl<C: Codec> Engine<C> {
     /// the map collect tables.
     #[cold]
     pub(super) fn consider_shrink(&self, table: &Table) {
-        if table.is_migrating() || table.log2() == MIN_LOG2 || self.limbo.memory().retired_tables() > Table::bytes(table.log2())
+        // Relaxed: a wish, which need not be seen at once.
+        let floor = self.floor.load(Ordering::Relaxed) as u32;
+        if table.is_migrating()
+            || table.log2() <= floor
+            || self.limbo.memory().retired_tables() > Table::bytes(table.log2())
         {
             return;
         }
         let entries = self.count.entries();
         if entries < table.len() / SPARSE {
-            let _ = self.resize(table, shrunk(table.log2(), entries));
+            let _ = self.resize(table, shrunk(table.log2(), entries).max(floor));
         }
     }
 
     /// Begins the migration of `table` to one of 2^`log2` buckets, if `table` is the current one and is not migrating.
-    fn resize(&self, table: &Table, log2: u32) -> Result<(), NoMemory> {
+    pub(super) fn resize(&self, table: &Table, log2: u32) -> Result<(), NoMemory> {
         // Only the current table may get a next one: in a table that is still being filled, a frozen virgin bucket could
         // never become live. Relaxed: if `table` is current, its buckets were seen live when it was loaded as such, or
         // through MOVED; it cannot become current again.
-        if log2 == table.log2() || self.current.load(Ordering::Relaxed).cast_const() != core::ptr::from_ref(table) {
+        if log2 == table.log2()
+            || self.current.load(Ordering::Relaxed).cast_const() != core::ptr::from_ref(table)
+        {
             return Ok(());
         }
         let next = Table::new(self.allocator(), log2)?;
@@ -119,6 +127,8 @@ impl<C: Codec> Engine<C> {
     /// Makes room for `entries` in all. Other threads may go on.
     pub(super) fn reserve(&self, entries: usize) -> Result<(), NoMemory> {
         let target = Self::log2_for(entries).ok_or(NoMemory)?;
+        // Relaxed: as where it is read.
+        self.floor.fetch_max(target as usize, Ordering::Relaxed);
         loop {
             self.complete()?;
             let pinned = self.pin();
@@ -132,8 +142,10 @@ impl<C: Codec> Engine<C> {
         }
     }
 
-    /// Brings the table down to what the entries need.
+    /// Brings the table down to what the entries need, also from what was reserved.
     pub(super) fn shrink(&self) -> Result<(), NoMemory> {
+        // Relaxed: as where it is read.
+        self.floor.store(MIN_LOG2 as usize, Ordering::Relaxed);
         loop {
             self.complete()?;
             let pinned = self.pin();
@@ -176,5 +188,5 @@ fn is_time(table: &Table, seen: usize) -> bool {
 /// The power of two that a sparse table of 2^`log2` buckets shrinks to: half full, but not all at once.
 fn shrunk(log2: u32, entries: usize) -> u32 {
     let ideal = entries.max(1).next_power_of_two().trailing_zeros();
-    ideal.clamp(log2.saturating_sub(STEP_MAX).max(MIN_LOG2), log2)
+    ideal.clamp(log2.saturating_sub(STEP_MAX), log2)
 }

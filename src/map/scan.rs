@@ -80,7 +80,8 @@ impl<C: Codec> Engine<C> {
                 match self.empty_bucket(&pinned, table.bucket(first), |pair| taken(&pinned, pair))? {
                     Some(()) => break,
                     None => {
-                        let next = table.next().expect("a table has a next one before its first bucket is frozen");
+                        let next =
+                            table.next().expect("a table has a next one before its first bucket is frozen");
                         self.migrate(&pinned, table, next, table.group_of(next, first))?;
                         table = next;
                     }

@@ -50,8 +50,10 @@ impl Table {
     /// the process allocator's natural alignment gets zero pages from the kernel, untouched; a cache line's alignment
     /// would be bought with a pass over all of it.
     fn layout(log2: u32) -> Result<Layout, NoMemory> {
-        let buckets = size_of::<Bucket>().checked_shl(log2).filter(|&size| size >> log2 == size_of::<Bucket>());
-        let size = buckets.and_then(|b| b.checked_add(size_of::<Self>() + align_of::<Bucket>())).ok_or(NoMemory)?;
+        let buckets =
+            size_of::<Bucket>().checked_shl(log2).filter(|&size| size >> log2 == size_of::<Bucket>());
+        let size =
+            buckets.and_then(|b| b.checked_add(size_of::<Self>() + align_of::<Bucket>())).ok_or(NoMemory)?;
         Layout::from_size_align(size, BLOCK_ALIGN).map_err(|_| NoMemory)
     }
 
@@ -121,8 +123,10 @@ impl Table {
     #[inline]
     pub(super) fn at(&self, index: usize) -> &Bucket {
         debug_assert!(index < self.len());
-        // SAFETY: there are `len` buckets, zeroed, which is a bucket, and they live as long as the table.
-        unsafe { &*self.buckets.add(index) }
+        // SAFETY: there are `len` buckets.
+        let bucket = unsafe { self.buckets.add(index) };
+        // SAFETY: zeroed memory is a bucket, and it lives as long as the table.
+        unsafe { &*bucket }
     }
 
     /// The bucket of a hash.

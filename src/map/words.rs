@@ -28,7 +28,11 @@ impl Lent {
     const LAYOUT: Layout = Layout::new::<Self>();
 
     /// A copy of `value` that lives until `pinned`, and all that were pinned before this call, are gone.
-    pub(super) fn new(limbo: &Limbo<Memory<Words>>, pinned: &Pinned, value: u64) -> Result<*const u64, NoMemory> {
+    pub(super) fn lend(
+        limbo: &Limbo<Memory<Words>>,
+        pinned: &Pinned,
+        value: u64,
+    ) -> Result<*const u64, NoMemory> {
         let lent = limbo.memory().allocator.allocate(Self::LAYOUT)?.cast::<Self>();
         // SAFETY: fresh memory of this layout.
         unsafe { lent.write(Self { link: Link::new(), value }) };
@@ -50,7 +54,7 @@ unsafe impl Codec for Words {
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, _kind: u8) {
         // SAFETY: not null.
         let block = unsafe { NonNull::new_unchecked(block.cast::<u8>()) };
-        // SAFETY: made in `Lent::new`, retired once; its time has come.
+        // SAFETY: made in `Lent::lend`, retired once; its time has come.
         unsafe { allocator.release(block, Lent::LAYOUT) };
     }
 

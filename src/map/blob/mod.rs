@@ -1,126 +1,25 @@
 //! The map of elements that are described at run time: one face over the two codecs.
 
+mod shape;
+mod target;
+
 use core::alloc::Layout;
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
+use self::shape::BlobShape;
+pub(crate) use self::shape::Elements;
+use self::target::{Kind, Target};
+use super::bucket::Pair;
 use super::change::{Change, Plan};
 use super::engine::Engine;
-use super::entry::{Draft, Entry, EntryMap, Intent, Outcome, Shape};
+use super::entry::{Entry, EntryMap, Intent, Outcome, Shape};
 use super::hash::Mixer;
 use super::resize::Stats;
 use super::words::{Lent, Word, Words};
 use crate::mem::NoMemory;
 use crate::options::Options;
-use crate::reclaim::{Domain, Link, Pinned};
-
-/// What a map must know of its keys and values.
-///
-/// # Safety
-/// Layouts are the same at each call. The functions may be called from any thread until the map is dropped, `drop_key`
-/// and `drop_value` also after it was leaked.
-pub(crate) unsafe trait Elements: Send + Sync + 'static {
-    /// What a function here may fail with.
-    type Error: From<NoMemory>;
-
-    /// The layout of keys; `None` for byte strings of any length.
-    fn key_layout(&self) -> Option<Layout>;
-
-    /// The layout of values.
-    fn value_layout(&self) -> Layout;
-
-    /// Whether keys are compared by their bytes, and keys and values are copied and forgotten as bytes.
-    fn are_plain(&self) -> bool;
-
-    fn hash(&self, key: &[u8]) -> u64;
-
-    fn equal(&self, a: &[u8], b: &[u8]) -> bool;
-
-    /// Whether a key owns something, so that its bytes alone are no second key.
-    fn keys_own(&self) -> bool;
-
-    /// Makes the map's own copy of a key.
-    ///
-    /// # Safety
-    /// `to` has room for the key.
-    unsafe fn copy_key(&self, to: *mut u8, key: &[u8]) -> Result<(), Self::Error>;
-
-    /// # Safety
-    /// `key` is a live key that nobody uses any more.
-    unsafe fn drop_key(&self, key: *mut u8);
-
-    /// # Safety
-    /// `value` is a live value that nobody uses any more.
-    unsafe fn drop_value(&self, value: *mut u8);
-}
-
-/// Entries of such elements: `Entry │ key length, for byte strings │ value │ key`.
-struct BlobShape<T> {
-    elements: T,
-    /// The size of keys; `None` for byte strings.
-    key_size: Option<usize>,
-    value: usize,
-    key: usize,
-    align: usize,
-}
-
-impl<T: Elements> BlobShape<T> {
-    fn new(elements: T) -> Result<Self, NoMemory> {
-        let key = elements.key_layout();
-        let head = match key {
-            Some(_) => Layout::new::<Link>(),
-            None => Layout::new::<(Link, usize)>(),
-        };
-        let (layout, value_at) = head.extend(elements.value_layout()).map_err(|_| NoMemory)?;
-        let bytes = Layout::new::<u8>();
-        let (layout, key_at) = layout.extend(key.unwrap_or(bytes)).map_err(|_| NoMemory)?;
-        Ok(Self { elements, key_size: key.map(|key| key.size()), value: value_at, key: key_at, align: layout.align() })
-    }
-}
-
-// SAFETY: the offsets were computed by `Layout::extend`; the drops are those of `Elements`, whose promise they are.
-unsafe impl<T: Elements> Shape for BlobShape<T> {
-    fn layout(&self, key_len: usize) -> Result<Layout, NoMemory> {
-        let size = self.key.checked_add(key_len).ok_or(NoMemory)?;
-        Layout::from_size_align(size, self.align).map_err(|_| NoMemory)
-    }
-
-    fn value(&self) -> usize {
-        self.value
-    }
-
-    fn key(&self) -> usize {
-        self.key
-    }
-
-    unsafe fn set_key_len(&self, entry: NonNull<Entry>, key_len: usize) {
-        if self.key_size.is_none() {
-            // SAFETY: the layout has a word behind the link.
-            let at = unsafe { entry.cast::<u8>().add(size_of::<Link>()) };
-            // SAFETY: private, aligned as the link is.
-            unsafe { at.cast::<usize>().write(key_len) };
-        }
-    }
-
-    unsafe fn key_len(&self, entry: NonNull<Entry>) -> usize {
-        self.key_size.unwrap_or_else(|| {
-            // SAFETY: as in `set_key_len`.
-            let at = unsafe { entry.cast::<u8>().add(size_of::<Link>()) };
-            // SAFETY: written while the entry was private, never after.
-            unsafe { at.cast::<usize>().read() }
-        })
-    }
-
-    unsafe fn drop_key(&self, key: *mut u8) {
-        // SAFETY: the caller's promise.
-        unsafe { self.elements.drop_key(key) };
-    }
-
-    unsafe fn drop_value(&self, value: *mut u8) {
-        // SAFETY: the caller's promise.
-        unsafe { self.elements.drop_value(value) };
-    }
-}
+use crate::reclaim::{Domain, Pinned};
 
 /// A map of run-time elements.
 pub(crate) struct BlobMap<T: Elements> {
@@ -138,65 +37,15 @@ struct WordMap<T> {
     key_size: usize,
 }
 
-/// What an operation of a map did.
+/// What an operation of a map did, with the value that was there before: aligned, and readable while the operation's last
+/// callback runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    Kept,
+    /// Nothing; this is there.
+    Kept(Option<*const u8>),
     Inserted,
-    Replaced,
-    Removed,
-}
-
-/// Where an operation writes the value that it stores.
-pub(crate) struct Target<'a, 'b, T: Elements>(Kind<'a, 'b, T>);
-
-enum Kind<'a, 'b, T: Elements> {
-    Word(&'a mut u64),
-    Entry { draft: &'a mut Draft<'b, BlobShape<T>>, elements: &'a T, key: &'a [u8], old: Option<NonNull<Entry>> },
-}
-
-impl<T: Elements> Target<'_, '_, T> {
-    /// Room for the value, aligned. A value that is there from an earlier call, and marked as owned, is ended.
-    pub(crate) fn value(&mut self) -> Result<*mut u8, T::Error> {
-        match &mut self.0 {
-            Kind::Word(word) => Ok(core::ptr::from_mut::<u64>(word).cast()),
-            Kind::Entry { draft, elements, key, old } => {
-                draft.end_value();
-                let len = key.len();
-                let (key_at, value_at) = draft.room(len)?;
-                match old {
-                    Some(old) if elements.keys_own() => {
-                        draft.end_key();
-                        // SAFETY: the entry that is to be replaced is readable under the pin.
-                        let from = unsafe { draft.key_of(*old) };
-                        // SAFETY: such keys have one size, and there is room for it.
-                        unsafe { key_at.copy_from_nonoverlapping(from, len) };
-                        // SAFETY: just taken over.
-                        unsafe { draft.lend_key() };
-                    }
-                    _ if draft.owns_key() => {}
-                    _ => {
-                        // SAFETY: room for the key.
-                        unsafe { elements.copy_key(key_at, key) }?;
-                        // SAFETY: made just now.
-                        unsafe { draft.own_key() };
-                    }
-                }
-                Ok(value_at)
-            }
-        }
-    }
-
-    /// The value was made for this operation: if it is not stored in the end, it is dropped.
-    ///
-    /// # Safety
-    /// It was written to where [`Target::value`] said, and nobody else will end it.
-    pub(crate) unsafe fn own_value(&mut self) {
-        if let Kind::Entry { draft, .. } = &mut self.0 {
-            // SAFETY: the caller's promise.
-            unsafe { draft.own_value() };
-        }
-    }
+    Replaced(*const u8),
+    Removed(*const u8),
 }
 
 impl<T: Elements> BlobMap<T> {
@@ -235,7 +84,7 @@ impl<T: Elements> BlobMap<T> {
             Inner::Words(map) => {
                 let pinned = map.engine.pin();
                 let word = map.word(key);
-                map.engine.get(&pinned, &word).map(|pair| read((&raw const pair.value).cast()))
+                map.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -251,7 +100,7 @@ impl<T: Elements> BlobMap<T> {
             Inner::Words(map) => {
                 let pinned = map.engine.pin();
                 let Some(pair) = map.engine.get(&pinned, &map.word(key)) else { return Ok(None) };
-                Ok(Some(Lent::new(&map.engine.limbo, &pinned, pair.value)?.cast()))
+                Ok(Some(Lent::lend(&map.engine.limbo, &pinned, pair.value)?.cast()))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -262,34 +111,36 @@ impl<T: Elements> BlobMap<T> {
     }
 
     /// Does to the entry of `key` what `plan` says, in one atomic step. `plan` gets the present value, aligned, or `None`,
-    /// and writes a value to be stored to the target. It is called again when the entry has changed meanwhile.
+    /// and writes a value to be stored to the target. It is called again when the entry has changed meanwhile. `end` makes
+    /// the result of what was done.
     #[inline]
-    pub(crate) fn change(
+    pub(crate) fn change<R>(
         &self,
         key: &[u8],
         mut plan: impl FnMut(Option<*const u8>, &mut Target<'_, '_, T>) -> Result<Intent, T::Error>,
-    ) -> Result<Done, T::Error> {
+        end: impl FnOnce(Done) -> R,
+    ) -> Result<R, T::Error> {
         match &self.inner {
             Inner::Words(map) => {
                 let pinned = map.engine.pin();
                 let done = map.engine.change(&pinned, &map.word(key), |old| {
                     let mut word = 0;
-                    let old = old.map(|pair| pair.value);
-                    let old = old.as_ref().map(|value| core::ptr::from_ref::<u64>(value).cast());
+                    let old = old.as_ref().map(value_in);
                     Ok::<_, T::Error>(match plan(old, &mut Target(Kind::Word(&mut word)))? {
                         Intent::Keep => Plan::Keep,
                         Intent::Store => Plan::Store(word),
                         Intent::Remove => Plan::Remove,
                     })
                 })?;
-                Ok(match done.finish() {
-                    Change::Kept(_) => Done::Kept,
+                let change = done.finish();
+                Ok(end(match &change {
+                    Change::Kept(old) => Done::Kept(old.as_ref().map(value_in)),
                     Change::Inserted => Done::Inserted,
-                    Change::Replaced(_) => Done::Replaced,
-                    Change::Removed(_) => Done::Removed,
-                })
+                    Change::Replaced(old) => Done::Replaced(value_in(old)),
+                    Change::Removed(old) => Done::Removed(value_in(old)),
+                }))
             }
-            Inner::Entries(map) => change_entry(map, key, plan),
+            Inner::Entries(map) => change_entry(map, key, plan, end),
         }
     }
 
@@ -308,7 +159,7 @@ impl<T: Elements> BlobMap<T> {
                 region.try_for_each(map.engine.codec(), |pair| {
                     visited += 1;
                     let key = map.engine.codec().mixer.unmix(pair.key);
-                    visit(map.key_bytes(&key), (&raw const pair.value).cast())
+                    visit(map.key_bytes(&key), value_in(&pair))
                 })?;
                 region.next()
             }
@@ -319,13 +170,80 @@ impl<T: Elements> BlobMap<T> {
                     visited += 1;
                     let entry = EntryMap::<BlobShape<T>>::entry(pair);
                     // SAFETY: readable under the pin.
-                    let (key, value) = unsafe { (key_of(map, entry), map.entries().value_of(entry)) };
-                    visit(key, value)
+                    let key = unsafe { key_of(map, entry) };
+                    // SAFETY: readable under the pin.
+                    visit(key, unsafe { map.entries().value_of(entry) })
                 })?;
                 region.next()
             }
         };
         ControlFlow::Continue((next, visited))
+    }
+
+    /// Removes the entries for which `keep` is false, each only if its value is still the one that `keep` saw; otherwise
+    /// `keep` is asked again. Returns how many there were, and the error that ended it early.
+    pub(crate) fn retain(
+        &self,
+        mut keep: impl FnMut(&[u8], *const u8) -> Result<bool, T::Error>,
+    ) -> (usize, Result<(), T::Error>) {
+        let mut removed = 0;
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            let region = self.visit_region(at, |key, seen| {
+                let result = (|| {
+                    if keep(key, seen)? {
+                        return Ok(());
+                    }
+                    let plan = |old: Option<*const u8>, _: &mut Target<'_, '_, T>| match old {
+                        None => Ok(Intent::Keep),
+                        Some(now) if self.is_same(now, seen) => Ok(Intent::Remove),
+                        Some(now) => Ok(if keep(key, now)? { Intent::Keep } else { Intent::Remove }),
+                    };
+                    removed +=
+                        self.change(key, plan, |done| usize::from(matches!(done, Done::Removed(_))))?;
+                    Ok(())
+                })();
+                match result {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => ControlFlow::Break(error),
+                }
+            });
+            match region {
+                ControlFlow::Continue((next, _)) => cursor = next,
+                ControlFlow::Break(error) => return (removed, Err(error)),
+            }
+        }
+        (removed, Ok(()))
+    }
+
+    /// Whether two values that were shown under one pin are one: the same entry, or equal words.
+    fn is_same(&self, a: *const u8, b: *const u8) -> bool {
+        match &self.inner {
+            Inner::Words(_) => {
+                // SAFETY: it points to a word, of a callback that is still running.
+                let a = unsafe { a.cast::<u64>().read() };
+                // SAFETY: as above.
+                a == unsafe { b.cast::<u64>().read() }
+            }
+            Inner::Entries(_) => core::ptr::eq(a, b),
+        }
+    }
+
+    /// Asks for the memory of a key's bucket, so that it is there when an operation comes.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: &[u8]) {
+        match &self.inner {
+            Inner::Words(map) => map.engine.prefetch(&map.engine.pin(), map.word(key).0),
+            Inner::Entries(map) => map.prefetch(&map.engine.pin(), map.entries().shape.elements.hash(key)),
+        }
+    }
+
+    /// A pin around many operations, so that they need none of their own.
+    pub(crate) fn pin(&self) -> Pinned {
+        match &self.inner {
+            Inner::Words(map) => map.engine.pin(),
+            Inner::Entries(map) => map.engine.pin(),
+        }
     }
 
     pub(crate) fn clear(&self) -> Result<(), NoMemory> {
@@ -382,6 +300,11 @@ impl<T: Elements> WordMap<T> {
     }
 }
 
+/// The value of a pair of words, as bytes.
+fn value_in(pair: &Pair) -> *const u8 {
+    (&raw const pair.value).cast()
+}
+
 fn short_word(key: &[u8]) -> u64 {
     let mut bytes = [0; 8];
     bytes[..key.len()].copy_from_slice(key);
@@ -405,11 +328,12 @@ fn find<T: Elements>(map: &EntryMap<BlobShape<T>>, pinned: &Pinned, key: &[u8]) 
     map.get(pinned, elements.hash(key), |entry| elements.equal(unsafe { key_of(map, entry) }, key))
 }
 
-fn change_entry<T: Elements>(
+fn change_entry<T: Elements, R>(
     map: &EntryMap<BlobShape<T>>,
     key: &[u8],
     mut plan: impl FnMut(Option<*const u8>, &mut Target<'_, '_, T>) -> Result<Intent, T::Error>,
-) -> Result<Done, T::Error> {
+    end: impl FnOnce(Done) -> R,
+) -> Result<R, T::Error> {
     let pinned = map.engine.pin();
     let elements = &map.entries().shape.elements;
     // SAFETY: as in `find`.
@@ -420,10 +344,12 @@ fn change_entry<T: Elements>(
         let value = old.map(|old| unsafe { map.entries().value_of(old) }.cast_const());
         plan(value, &mut Target(Kind::Entry { draft, elements, key, old }))
     })?;
-    Ok(match outcome {
-        Outcome::Kept(_) => Done::Kept,
+    // SAFETY: readable under the pin.
+    let value = |entry| unsafe { map.entries().value_of(entry) }.cast_const();
+    Ok(end(match outcome {
+        Outcome::Kept(old) => Done::Kept(old.map(value)),
         Outcome::Inserted(_) => Done::Inserted,
-        Outcome::Replaced(..) => Done::Replaced,
-        Outcome::Removed(_) => Done::Removed,
-    })
+        Outcome::Replaced(old, _) => Done::Replaced(value(old)),
+        Outcome::Removed(old) => Done::Removed(value(old)),
+    }))
 }
