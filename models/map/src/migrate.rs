@@ -1,0 +1,374 @@
+//! Migration: freeze the parents, make each child live with everything destined for it, mark the parents as moved.
+
+use crate::scenario::{Mutant, Op, Scenario};
+use crate::state::{Back, Cell, FREE, Fault, Header, Life, MAX_ENTRIES, Node, Pc, RESERVED, State, fault};
+use crate::step::{Done, Step};
+
+/// Entries that a child is to get.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Share {
+    pub len: usize,
+    pub entries: [Cell; MAX_ENTRIES],
+}
+
+impl Share {
+    pub fn iter(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.entries[..self.len].iter().copied()
+    }
+}
+
+/// What the parents in `group` of `table` hold for the bucket `kid`. The parents are frozen, so this is the same whenever
+/// it is asked; the model asks again where the code keeps a private copy.
+pub fn share(sc: &Scenario, s: &State, table: u8, group: u8, kid: usize) -> Share {
+    let mut share = Share::default();
+    let mut add = |entry: Cell| {
+        let key = sc.keys.iter().position(|key| key.code == entry.a);
+        // A torn pair of words can belong to no key at all in planted bugs.
+        if key.is_some_and(|key| sc.bucket(table + 1, key) == kid) && share.len < MAX_ENTRIES {
+            share.entries[share.len] = entry;
+            share.len += 1;
+        }
+    };
+    for parent in sc.members(table, group, sc.groups(table)) {
+        let h = s.headers[parent];
+        (0..sc.cells).filter(|&c| h.has_cell(c)).for_each(|c| add(s.cells[parent][usize::from(c)]));
+        if let Some(node) = h.node() {
+            s.nodes[node].entries().iter().for_each(|&entry| add(entry));
+        }
+    }
+    share
+}
+
+impl Step<'_> {
+    pub fn load_next(&mut self) -> Done {
+        let th = *self.th();
+        let op = self.s.op(self.sc, self.t);
+        let next = self.s.tables[usize::from(th.table)].next;
+        let room = usize::from(th.table) + 1 < self.sc.tables.len();
+        match op {
+            Op::Resize if !next && room => self.th().pc = Pc::SetNext,
+            Op::Resize
+                if next
+                    && self.sc.has(Mutant::NextOnChildTable)
+                    && usize::from(th.table) + 2 < self.sc.tables.len() =>
+            {
+                // Came here through `next` and grows what it found, without asking `current`.
+                self.th().table += 1;
+            }
+            Op::Resize | Op::Help if next => self.th().pc = Pc::Cursor,
+            Op::Resize | Op::Help => self.th().pc = Pc::Return,
+            _ if next => self.begin_group_of_key(),
+            _ => self.th().pc = Pc::LoadHeader,
+        }
+        Ok(())
+    }
+
+    pub fn begin_group(&mut self, group: u8, back: Back) {
+        let th = self.th();
+        th.h = Header::default();
+        th.group = group;
+        th.back = back;
+        th.i = 0;
+        th.pc = Pc::Freeze;
+        if self.sc.has(Mutant::CopiesUnfrozen) {
+            self.first_kid();
+        }
+    }
+
+    fn parents(&self) -> std::ops::Range<usize> {
+        let th = &self.s.threads[self.t];
+        self.sc.members(th.table, th.group, self.sc.groups(th.table))
+    }
+
+    fn kids(&self) -> std::ops::Range<usize> {
+        let th = &self.s.threads[self.t];
+        self.sc.members(th.table + 1, th.group, self.sc.groups(th.table))
+    }
+
+    fn first_kid(&mut self) {
+        let first = self.kids().start;
+        self.th().kid = first as u8;
+        self.th().pc = Pc::KidLoad;
+    }
+
+    fn next_kid(&mut self) {
+        let early = self.sc.has(Mutant::WriterBeforeMoved) && self.th().back == Back::Operation;
+        let last = self.sc.has(Mutant::MovedAfterFirstChild) || usize::from(self.th().kid) + 1 == self.kids().end;
+        let th = self.th();
+        th.got = 0;
+        th.i = 0;
+        if last {
+            th.kid = 0;
+            th.pc = Pc::SetMoved;
+            if early {
+                self.end_group();
+            }
+        } else {
+            th.kid += 1;
+            th.pc = Pc::KidLoad;
+        }
+    }
+
+    fn share(&self) -> Result<Share, Fault> {
+        let th = &self.s.threads[self.t];
+        for parent in self.parents() {
+            if let Some(node) = self.s.headers[parent].node() {
+                self.touch_node(node)?;
+            }
+        }
+        let mut share = share(self.sc, &self.s, th.table, th.group, usize::from(th.kid));
+        if self.sc.has(Mutant::ChildPartial) {
+            share.len = share.len.min(usize::from(self.sc.cells));
+        }
+        Ok(share)
+    }
+
+    fn cellable(&self, entry: Cell) -> bool {
+        entry.a != FREE && entry.a != RESERVED
+    }
+
+    /// Turns to the next cell of the child while there are entries without one, then to filling them.
+    fn want_cell(&mut self, cell: u8) -> Done {
+        let share = self.share()?;
+        let wanted = share.iter().filter(|&entry| self.cellable(entry)).count();
+        let cells = self.sc.cells;
+        let th = self.th();
+        th.i = cell;
+        th.pc = match () {
+            () if cell < cells && (th.got.count_ones() as usize) < wanted => Pc::KidReserve,
+            () if share.len == 0 => Pc::KidCas,
+            () => Pc::KidFill,
+        };
+        Ok(())
+    }
+
+    pub fn migrate(&mut self) -> Done {
+        let th = *self.th();
+        let kid = usize::from(th.kid);
+        match th.pc {
+            Pc::Freeze => {
+                let parent = self.parents().start + usize::from(th.i);
+                self.touch(parent)?;
+                self.s.headers[parent].0 |= Header::FROZEN;
+                let h = self.s.headers[parent];
+                // A parent that is moved has live children only: there is nothing to make, at most to mark the other parents.
+                if h.is(Header::MOVED) {
+                    self.th().i = 0;
+                    self.th().pc = Pc::SetMoved;
+                    if self.parents().len() == 1 {
+                        self.end_group();
+                    }
+                    return Ok(());
+                }
+                self.th().i += 1;
+                if parent + 1 == self.parents().end || self.sc.has(Mutant::FreezesOneParent) {
+                    self.th().i = 0;
+                    self.first_kid();
+                }
+                Ok(())
+            }
+            Pc::KidLoad => {
+                self.touch(kid)?;
+                if self.s.headers[kid] != Header::default() && !self.sc.has(Mutant::ChildOverwritten) {
+                    self.next_kid();
+                    return Ok(());
+                }
+                self.want_cell(0)
+            }
+            Pc::KidReserve => {
+                self.touch(kid)?;
+                let cell = &mut self.s.cells[kid][usize::from(th.i)];
+                if cell.a == FREE {
+                    cell.a = RESERVED;
+                    self.th().got |= 1 << th.i;
+                }
+                self.want_cell(th.i + 1)
+            }
+            Pc::KidFill => self.fill(kid),
+            Pc::KidCas => self.publish(kid),
+            Pc::KidFree => {
+                self.touch(kid)?;
+                let cell = th.got.trailing_zeros();
+                self.s.cells[kid][cell as usize].a = FREE;
+                self.th().got &= !(1 << cell);
+                match self.th() {
+                    th if th.got != 0 => {}
+                    th if th.done => self.give_up(),
+                    _ => self.next_kid(),
+                }
+                Ok(())
+            }
+            Pc::SetMoved => self.set_moved(),
+            Pc::SetNext => {
+                let next = usize::from(th.table) + 1;
+                // Of two that race here one loses, and frees a table that nobody has seen.
+                if !self.s.tables[next - 1].next {
+                    self.s.tables[next - 1].next = true;
+                    self.s.tables[next].life = Life::Live;
+                }
+                self.th().pc = Pc::Cursor;
+                Ok(())
+            }
+            Pc::Cursor => {
+                let table = &mut self.s.tables[usize::from(th.table)];
+                let mine = table.cursor;
+                if mine < self.sc.groups(th.table) {
+                    table.cursor += 1;
+                    self.begin_group(mine, Back::Help);
+                } else {
+                    self.th().pc = Pc::LoadLow;
+                }
+                Ok(())
+            }
+            Pc::LoadLow => {
+                let low = self.s.tables[usize::from(th.table)].low;
+                let groups = self.sc.groups(th.table);
+                if low == groups || self.sc.has(Mutant::CurrentBeforeMoved) {
+                    self.th().pc = Pc::CasCurrent;
+                    return Ok(());
+                }
+                let moved = self.sc.members(th.table, low, groups).all(|p| self.s.headers[p].is(Header::MOVED));
+                if !moved && self.sc.has(Mutant::HelperWaitsForClaimant) {
+                    return Ok(());
+                }
+                self.begin_group(low, Back::Advance);
+                Ok(())
+            }
+            Pc::CasLow => {
+                let table = &mut self.s.tables[usize::from(th.table)];
+                if table.low == th.group {
+                    table.low += 1;
+                }
+                self.th().pc = Pc::LoadLow;
+                Ok(())
+            }
+            Pc::CasCurrent => {
+                let won = self.s.current == th.table;
+                if won {
+                    self.s.current += 1;
+                }
+                if won || self.sc.has(Mutant::TableRetiredByLoser) {
+                    self.retire_table(usize::from(th.table))?;
+                }
+                self.th().pc = Pc::Return;
+                Ok(())
+            }
+            pc => unreachable!("{pc:?} is a step of an operation"),
+        }
+    }
+
+    /// Writes into the reserved cells and builds a node of what has none. Nobody can see any of it: the child is not
+    /// live, or it is and does not hold these cells. One step, then.
+    fn fill(&mut self, kid: usize) -> Done {
+        self.touch(kid)?;
+        let share = self.share()?;
+        let mut got = self.th().got;
+        let mut node = Node { life: Life::Private, ..Node::default() };
+        for entry in share.iter() {
+            if self.cellable(entry) && got != 0 {
+                self.s.cells[kid][got.trailing_zeros() as usize] = entry;
+                got &= got - 1;
+            } else if !self.sc.has(Mutant::ChildPartial) {
+                node.push(entry);
+            }
+        }
+        let made = if node.len == 0 { Some(0) } else { self.alloc(node) };
+        let th = self.th();
+        th.pc = Pc::KidCas;
+        match made {
+            Some(place) => th.node = place,
+            None => {
+                // The parents stay frozen and readable; whoever has memory will finish.
+                th.done = true;
+                if th.got == 0 {
+                    self.give_up();
+                } else {
+                    th.pc = Pc::KidFree;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self) {
+        let th = self.th();
+        th.kid = 0;
+        th.group = 0;
+        self.no_memory();
+    }
+
+    fn publish(&mut self, kid: usize) -> Done {
+        self.touch(kid)?;
+        let th = *self.th();
+        if self.s.headers[kid] == Header::default() || self.sc.has(Mutant::ChildOverwritten) {
+            self.s.headers[kid] = if th.node == 0 {
+                Header::plain(th.got, 1)
+            } else {
+                let node = usize::from(th.node - 1);
+                self.s.nodes[node].life = Life::Live;
+                self.s.nodes[node].version = 1;
+                Header::mixed(th.got, node as u8)
+            };
+            self.th().node = 0;
+            self.next_kid();
+            return Ok(());
+        }
+        if th.node != 0 && !self.sc.has(Mutant::HelperLeaksNode) {
+            self.s.nodes[usize::from(th.node - 1)] = Node::default();
+        }
+        self.th().node = 0;
+        if th.got == 0 || self.sc.has(Mutant::HelperKeepsCells) {
+            self.next_kid();
+        } else {
+            self.th().pc = Pc::KidFree;
+        }
+        Ok(())
+    }
+
+    fn set_moved(&mut self) -> Done {
+        let th = *self.th();
+        let parent = self.parents().start + usize::from(th.i);
+        self.touch(parent)?;
+        let before = self.s.headers[parent];
+        self.s.headers[parent].0 |= Header::MOVED;
+        if let Some(node) = before.node() {
+            if !before.is(Header::MOVED) || self.sc.has(Mutant::NodeRetiredByEveryHelper) {
+                self.retire_node(node)?;
+            }
+        }
+        if self.sc.has(Mutant::EntryRetiredByMover) && !before.is(Header::MOVED) {
+            for cell in (0..self.sc.cells).filter(|&c| before.has_cell(c)) {
+                self.retire_value(self.s.cells[parent][usize::from(cell)].b)?;
+            }
+        }
+        self.th().i += 1;
+        if parent + 1 < self.parents().end && !self.sc.has(Mutant::MovedOnOneParentOnly) {
+            return Ok(());
+        }
+        self.end_group();
+        Ok(())
+    }
+
+    fn end_group(&mut self) {
+        let th = self.th();
+        th.i = 0;
+        th.group = if th.back == Back::Advance { th.group } else { 0 };
+        match th.back {
+            Back::Operation => {
+                th.table += 1;
+                th.pc = Pc::LoadHeader;
+            }
+            Back::Help => th.pc = Pc::LoadLow,
+            Back::Advance => th.pc = Pc::CasLow,
+        }
+    }
+
+    fn retire_table(&mut self, table: usize) -> Done {
+        if self.s.tables[table].life != Life::Live {
+            return fault(format!("reclamation: a table that is {:?} is retired", self.s.tables[table].life));
+        }
+        let freed = self.sc.has(Mutant::TableFreedAtOnce);
+        self.s.tables[table].life = if freed { Life::Free } else { Life::Retired(self.s.pinned()) };
+        Ok(())
+    }
+}

@@ -1,0 +1,345 @@
+//! One step of one thread: exactly one access to shared memory that others can tell apart, and the private work up to
+//! the next. The operations on a bucket are here, the migration is in [`crate::migrate`].
+
+use crate::check::check;
+use crate::scenario::{Codec, Mutant, Op, Scenario};
+use crate::state::{ABSENT, Back, FREE, Fault, Header, IN_NODE, Life, Pc, State, Thread, fault};
+
+pub type Done = Result<(), Fault>;
+
+/// A state in the hands of the thread that moves.
+pub struct Step<'a> {
+    pub sc: &'a Scenario,
+    pub s: State,
+    pub t: usize,
+}
+
+/// The state after thread `t`'s next step, or what is wrong with that step.
+pub fn step(sc: &Scenario, s: &State, t: usize) -> Result<State, Fault> {
+    let mut step = Step { sc, s: *s, t };
+    step.run()?;
+    check(sc, s, &step.s)?;
+    step.s.rename_versions(sc);
+    Ok(step.s)
+}
+
+impl Step<'_> {
+    pub fn th(&mut self) -> &mut Thread {
+        &mut self.s.threads[self.t]
+    }
+
+    pub fn op(&self) -> Op {
+        self.s.op(self.sc, self.t)
+    }
+
+    pub fn key(&self) -> usize {
+        usize::from(self.s.threads[self.t].key.expect("an operation on a key"))
+    }
+
+    pub fn code(&self) -> u8 {
+        self.sc.keys[self.key()].code
+    }
+
+    /// The value the operation brings.
+    pub fn fresh(&self) -> u8 {
+        self.sc.value(self.t, usize::from(self.s.threads[self.t].op))
+    }
+
+    pub fn bucket(&self) -> usize {
+        self.sc.bucket(self.s.threads[self.t].table, self.key())
+    }
+
+    /// Checks that a bucket's memory may be touched.
+    pub fn touch(&self, bucket: usize) -> Done {
+        match self.s.tables[usize::from(self.sc.table_of(bucket))].life {
+            Life::Live | Life::Retired(_) => Ok(()),
+            life => fault(format!("memory: a bucket of a table that is {life:?} is accessed")),
+        }
+    }
+
+    pub fn touch_node(&self, node: usize) -> Done {
+        match self.s.nodes[node].life {
+            Life::Live | Life::Retired(_) => Ok(()),
+            life => fault(format!("memory: a node that is {life:?} is read")),
+        }
+    }
+
+    pub fn deref(&self, value: u8) -> Done {
+        let life = self.s.entries[usize::from(value)];
+        if self.sc.codec == Codec::Entry && value != ABSENT && life == Life::Free {
+            return fault("memory: an entry that is freed is read");
+        }
+        Ok(())
+    }
+
+    pub fn run(&mut self) -> Done {
+        let th = *self.th();
+        match th.pc {
+            Pc::Start => self.start(),
+            Pc::LoadNext => self.load_next(),
+            Pc::LoadHeader => {
+                self.touch(self.bucket())?;
+                self.on_header(self.s.headers[self.bucket()])
+            }
+            Pc::ReadA => {
+                self.touch(self.bucket())?;
+                if self.s.cells[self.bucket()][usize::from(th.i)].a == self.code() {
+                    self.th().pc = Pc::ReadB;
+                    return Ok(());
+                }
+                self.scan_from(th.i + 1)
+            }
+            Pc::ReadB => {
+                self.touch(self.bucket())?;
+                let val = self.s.cells[self.bucket()][usize::from(th.i)].b;
+                self.found(th.i + 1, val)
+            }
+            Pc::ReadNode => {
+                let node = th.h.node().expect("a mixed header");
+                self.touch_node(node)?;
+                let code = self.code();
+                let entry = self.s.nodes[node].entries().iter().find(|e| e.a == code).copied();
+                match entry {
+                    Some(entry) => self.found(IN_NODE, entry.b),
+                    None => self.scanned(),
+                }
+            }
+            Pc::Validate => {
+                self.touch(self.bucket())?;
+                if self.sc.has(Mutant::DerefBeforeValidation) {
+                    self.deref(th.val)?;
+                }
+                let now = self.s.headers[self.bucket()];
+                if now == th.h { self.validated() } else { self.on_header(now) }
+            }
+            Pc::LoadChild => {
+                let child = self.sc.bucket(th.table + 1, self.key());
+                self.touch(child)?;
+                if self.s.headers[child] == Header::default() {
+                    return self.done();
+                }
+                self.move_on();
+                Ok(())
+            }
+            Pc::Reserve => self.reserve(),
+            Pc::StoreB => {
+                let fresh = self.fresh();
+                self.own_cell()?.b = fresh;
+                self.th().pc = Pc::StoreA;
+                Ok(())
+            }
+            Pc::StoreA => {
+                let code = self.code();
+                self.own_cell()?.a = code;
+                self.to_cas();
+                Ok(())
+            }
+            Pc::BuildNode => self.build_node(),
+            Pc::EarlyFree => {
+                let bucket = self.bucket();
+                self.s.cells[bucket][usize::from(th.hit - 1)].a = FREE;
+                self.to_cas();
+                Ok(())
+            }
+            Pc::CasHeader => self.cas_header(),
+            Pc::FreeOld => {
+                let bucket = self.bucket();
+                self.touch(bucket)?;
+                self.s.cells[bucket][usize::from(th.old - 1)].a = FREE;
+                self.th().old = 0;
+                self.th().pc = Pc::Return;
+                Ok(())
+            }
+            Pc::FreeCell => {
+                self.own_cell()?.a = FREE;
+                let th = self.th();
+                th.cell = 0;
+                th.cell_bucket = 0;
+                th.pc = if th.done { Pc::Return } else { Pc::LoadHeader };
+                Ok(())
+            }
+            Pc::Return => self.respond(),
+            Pc::Wait => {
+                let child = self.sc.bucket(th.table + 1, self.key());
+                if self.s.headers[child] != Header::default() {
+                    self.move_on();
+                }
+                Ok(())
+            }
+            _ => self.migrate(),
+        }
+    }
+
+    pub fn start(&mut self) -> Done {
+        let op = self.op();
+        let current = self.s.current;
+        let seen = op.key().map_or(0, |key| 1 << self.s.map[key]);
+        let eager = self.sc.eager && !matches!(op, Op::Get(_));
+        let pc = if op.key().is_none() || eager { Pc::LoadNext } else { Pc::LoadHeader };
+        *self.th() = Thread {
+            op: self.th().op,
+            pc,
+            key: op.key().map(|key| key as u8),
+            table: current,
+            seen,
+            ..Thread::default()
+        };
+        if op.writes() && self.sc.codec == Codec::Entry {
+            let fresh = usize::from(self.fresh());
+            self.s.entries[fresh] = Life::Private;
+        }
+        Ok(())
+    }
+
+    /// Goes to the next table; `next` was set before the FROZEN or MOVED that led here.
+    pub fn move_on(&mut self) {
+        let th = self.th();
+        th.table += 1;
+        th.h = Header::default();
+        th.pc = Pc::LoadHeader;
+    }
+
+    /// What the thread does with a header it has just read, by a load or by a failed CAS.
+    pub fn on_header(&mut self, h: Header) -> Done {
+        let get = matches!(self.op(), Op::Get(_));
+        let table = self.th().table;
+        if h.is(Header::FROZEN) && !self.s.tables[usize::from(table)].next {
+            return fault("I3: a frozen header in a table without a successor");
+        }
+        if h.is(Header::FROZEN) && self.th().cell != 0 && !self.sc.has(Mutant::CellKeptAfterFreeze) {
+            self.th().pc = Pc::FreeCell;
+            return Ok(());
+        }
+        if h.is(Header::MOVED) || (h.is(Header::FROZEN) && get && self.sc.has(Mutant::ReaderTakesUninitialised)) {
+            self.th().cell = 0;
+            self.move_on();
+            return Ok(());
+        }
+        if h == Header::default() && table != 0 && !self.sc.has(Mutant::ReaderTakesUninitialised) {
+            return fault("I4: an operation reached a bucket that is not migrated yet");
+        }
+        if h.is(Header::FROZEN) && !get && !self.sc.has(Mutant::IgnoresFrozen) {
+            if self.sc.has(Mutant::WriterWaitsForHelper) {
+                self.th().pc = Pc::Wait;
+                return Ok(());
+            }
+            self.begin_group_of_key();
+            return Ok(());
+        }
+        let rescan = !(self.sc.has(Mutant::NoRescanAfterFailure) && self.th().cell != 0);
+        let th = self.th();
+        th.h = h;
+        if !rescan {
+            self.to_cas();
+            return Ok(());
+        }
+        th.hit = 0;
+        th.val = ABSENT;
+        self.scan_from(0)
+    }
+
+    pub fn begin_group_of_key(&mut self) {
+        let table = self.th().table;
+        let groups = self.sc.groups(table);
+        let key = self.key();
+        let group = usize::from(self.sc.keys[key].top) * usize::from(groups) / 4;
+        self.begin_group(group as u8, Back::Operation);
+    }
+
+    /// The next valid cell from `cell` on, then the node, then the verdict.
+    pub fn scan_from(&mut self, cell: u8) -> Done {
+        let h = self.th().h;
+        let cellable = self.sc.keys[self.key()].cellable() || self.sc.has(Mutant::CellOfKeyZero);
+        let next = (cell..self.sc.cells).find(|&c| cellable && h.has_cell(c));
+        let th = self.th();
+        if let Some(next) = next {
+            th.i = next;
+            th.pc = Pc::ReadA;
+            return Ok(());
+        }
+        if h.node().is_some() {
+            th.pc = Pc::ReadNode;
+            return Ok(());
+        }
+        self.scanned()
+    }
+
+    pub fn found(&mut self, hit: u8, val: u8) -> Done {
+        self.th().hit = hit;
+        self.th().val = val;
+        self.scanned()
+    }
+
+    /// The operation changes nothing, given what it has found.
+    pub fn only_reads(&self) -> bool {
+        let th = &self.s.threads[self.t];
+        match self.op() {
+            Op::Get(_) => true,
+            Op::Insert(_) => th.hit != 0,
+            Op::Erase(_) | Op::Update(_) => th.hit == 0,
+            Op::CompareExchange(_, expected) => th.hit == 0 || th.val != expected,
+            _ => false,
+        }
+    }
+
+    pub fn scanned(&mut self) -> Done {
+        self.th().i = 0;
+        let th = *self.th();
+        if th.h.is(Header::FROZEN) && matches!(self.op(), Op::Get(_)) {
+            if self.sc.trusting {
+                return self.done();
+            }
+            self.th().pc = Pc::LoadChild;
+            return Ok(());
+        }
+        let read_no_cell = th.hit == IN_NODE || th.h.valid() == 0 || !self.sc.keys[self.key()].cellable();
+        let planted = match th.hit {
+            0 => self.sc.has(Mutant::NoValidationOfMiss),
+            _ => self.sc.has(Mutant::NoValidation),
+        };
+        if planted || (self.sc.lazy && read_no_cell) {
+            return self.validated();
+        }
+        // An entry is looked at before the key is known to be the right one, hence only after the validation: a torn pair
+        // of words may point to an entry that was never published. Inline writers let their CAS validate.
+        if self.only_reads() || (self.sc.codec == Codec::Entry && th.hit != 0) {
+            self.th().pc = Pc::Validate;
+            return Ok(());
+        }
+        self.begin_write()
+    }
+
+    pub fn validated(&mut self) -> Done {
+        self.deref(self.s.threads[self.t].val)?;
+        if self.only_reads() {
+            return self.done();
+        }
+        self.begin_write()
+    }
+
+    /// The outcome stands; what is left is to give back the cell.
+    pub fn done(&mut self) -> Done {
+        let keep = self.sc.has(Mutant::CellKeptAfterExists);
+        let th = *self.th();
+        if th.seen >> th.val & 1 == 0 {
+            return fault(format!("linearizability: the answer {} was never the value during the call", th.val));
+        }
+        self.settle();
+        self.th().pc = if th.cell == 0 || keep { Pc::Return } else { Pc::FreeCell };
+        Ok(())
+    }
+
+    /// Forgets what does not matter any more, so that states that differ in nothing else are one.
+    pub fn settle(&mut self) {
+        let inline = self.sc.codec == Codec::Inline;
+        let th = self.th();
+        th.done = true;
+        th.h = Header::default();
+        th.seen = 0;
+        th.hit = 0;
+        th.i = 0;
+        if inline {
+            th.val = ABSENT;
+        }
+    }
+}
