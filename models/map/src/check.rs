@@ -2,7 +2,7 @@
 
 use crate::migrate::share;
 use crate::scenario::{Codec, Mutant, Scenario};
-use crate::state::{ABSENT, Cell, FREE, Fault, Header, Life, MAX_BUCKETS, Pc, State, fault};
+use crate::state::{ABSENT, FREE, Fault, Header, Life, MAX_BUCKETS, MAX_NODES, Pair, Pc, State, Thread, fault};
 
 type Checked = Result<(), Fault>;
 
@@ -22,31 +22,31 @@ pub fn check(sc: &Scenario, before: &State, after: &State) -> Checked {
 
 fn transition(sc: &Scenario, before: &State, after: &State, bucket: usize) -> Checked {
     let (h, now) = (before.headers[bucket], after.headers[bucket]);
-    let cells = |s: &State, c: u8| s.cells[bucket][usize::from(c)];
     for c in (0..sc.cells).filter(|&c| h.has_cell(c) && now.has_cell(c)) {
-        if cells(before, c) != cells(after, c) {
+        let (was, is) = (before.pair(bucket, c), after.pair(bucket, c));
+        if was != is && (h == now || was.key != is.key || h.lane(c) == now.lane(c)) {
             return fault(format!("I1: cell {c} of bucket {bucket} changed while it was valid"));
         }
     }
     if h.is(Header::FROZEN) {
-        let gone = (0..sc.cells).any(|c| h.has_cell(c) && cells(before, c) != cells(after, c));
-        if now.0 & !Header::MOVED != h.0 & !Header::MOVED || gone {
+        let changed = (0..sc.cells).any(|c| h.has_cell(c) && before.pair(bucket, c) != after.pair(bucket, c));
+        if now.0 & !Header::MOVED != h.0 & !Header::MOVED || changed {
             return fault(format!("I3: frozen bucket {bucket} changed from {h:?} to {now:?}"));
         }
     }
-    if h.is(Header::MOVED) && !now.is(Header::MOVED) || h != Header::default() && now == Header::default() {
+    if h.is(Header::MOVED) && !now.is(Header::MOVED) || h != Header::VIRGIN && now == Header::VIRGIN {
         return fault(format!("I3: bucket {bucket} went back from {h:?} to {now:?}"));
     }
     let table = sc.table_of(bucket);
-    if table != 0 && h != now && (h == Header::default() || !now.is(Header::LIVE)) {
+    if table != 0 && h == Header::VIRGIN && h != now {
         let groups = sc.groups(table - 1);
         let group = (0..groups).find(|&g| sc.members(table, g, groups).contains(&bucket)).expect("a group");
         let parents = sc.members(table - 1, group, groups);
-        if !now.is(Header::LIVE) || !parents.clone().all(|p| before.headers[p].is(Header::FROZEN)) {
+        if now.is(Header::FROZEN) || !parents.clone().all(|p| before.headers[p].is(Header::FROZEN)) {
             return fault(format!("I4: child {bucket} became {now:?} before its parents were frozen"));
         }
         let destined = share(sc, before, table - 1, group, bucket);
-        let got: Vec<Cell> = contents(sc, after, bucket).collect();
+        let got: Vec<Pair> = contents(sc, after, bucket).collect();
         if got.len() != destined.len || destined.iter().any(|entry| !got.contains(&entry)) {
             return fault(format!("I4: child {bucket} became live without all that was destined for it"));
         }
@@ -54,10 +54,10 @@ fn transition(sc: &Scenario, before: &State, after: &State, bucket: usize) -> Ch
     Ok(())
 }
 
-fn contents<'a>(sc: &'a Scenario, s: &'a State, bucket: usize) -> impl Iterator<Item = Cell> + 'a {
+fn contents<'a>(sc: &'a Scenario, s: &'a State, bucket: usize) -> impl Iterator<Item = Pair> + 'a {
     let h = s.headers[bucket];
     let node = h.node().map_or(&[][..], |node| s.nodes[node].entries());
-    let cells = (0..sc.cells).filter(move |&c| h.has_cell(c)).map(move |c| s.cells[bucket][usize::from(c)]);
+    let cells = (0..sc.cells).filter(move |&c| h.has_cell(c)).map(move |c| s.pair(bucket, c));
     cells.chain(node.iter().copied())
 }
 
@@ -68,7 +68,7 @@ fn bucket_holds(sc: &Scenario, s: &State, bucket: usize) -> Checked {
     if !h.is(Header::MOVED) {
         let mut found = 0_u8;
         for entry in contents(sc, s, bucket) {
-            let key = sc.keys.iter().position(|key| key.code == entry.a);
+            let key = sc.keys.iter().position(|key| key.code == entry.key);
             let Some(key) = key.filter(|&key| sc.bucket(table, key) == bucket) else {
                 return fault(format!("I1: bucket {bucket} holds {entry:?}, which is no entry of its own"));
             };
@@ -84,11 +84,11 @@ fn bucket_holds(sc: &Scenario, s: &State, bucket: usize) -> Checked {
     if h.is(Header::MOVED) {
         let groups = sc.groups(table);
         let group = (0..groups).find(|&g| sc.members(table, g, groups).contains(&bucket)).expect("a group");
-        if sc.members(table + 1, group, groups).any(|kid| s.headers[kid] == Header::default()) {
+        if sc.members(table + 1, group, groups).any(|kid| s.headers[kid] == Header::VIRGIN) {
             return fault(format!("I4: bucket {bucket} is moved, but not all its children are live"));
         }
     }
-    for cell in (0..sc.cells).filter(|&c| !h.has_cell(c) && s.cells[bucket][usize::from(c)].a != FREE) {
+    for cell in (0..sc.cells).filter(|&c| !h.has_cell(c) && s.words[bucket].keys[usize::from(c)] != FREE) {
         let owned = s.threads.iter().any(|th| {
             let reserved = th.cell == cell + 1 && usize::from(th.cell_bucket) == bucket;
             let replaced = th.old == cell + 1 && sc.bucket_of(th) == Some(bucket);
@@ -99,9 +99,20 @@ fn bucket_holds(sc: &Scenario, s: &State, bucket: usize) -> Checked {
             return fault(format!("leak: cell {cell} of bucket {bucket} is withheld by nobody"));
         }
     }
-    for th in s.threads.iter().filter(|th| th.h.is(Header::LIVE) && !th.h.is(Header::MIXED)) {
-        let newest = h.node().map_or(h.tag(), |node| s.nodes[node].version);
-        if sc.bucket_of(th) == Some(bucket) && !h.is(Header::MOVED) && th.h.tag() > newest {
+    let claimer = |th: &Thread| th.claimed && sc.bucket_of(th) == Some(bucket);
+    // Without memory to give it back a lane stays withheld, until the bucket is migrated.
+    let short = sc.nodes < MAX_NODES;
+    match s.threads.iter().filter(|th| claimer(th)).count() {
+        _ if h.is(Header::FROZEN) => {}
+        0 if h.is(Header::CLAIMED) && !short => {
+            return fault(format!("leak: the lane of bucket {bucket} is claimed by nobody"));
+        }
+        1 if h.is(Header::CLAIMED) => {}
+        0 => {}
+        claimers => return fault(format!("claims: {claimers} threads have bucket {bucket}'s lane, which is {h:?}")),
+    }
+    for th in s.threads.iter().filter(|th| s.holds_version(sc, th, bucket)) {
+        if !h.is(Header::MOVED) && th.h.tag() > s.version(bucket) {
             return fault(format!("versions: a thread holds a newer version of bucket {bucket} than the bucket"));
         }
     }
@@ -114,10 +125,10 @@ fn authority(sc: &Scenario, s: &State, key: usize) -> Result<usize, Fault> {
     loop {
         let bucket = sc.bucket(table, key);
         let h = s.headers[bucket];
-        if table != 0 && h == Header::default() {
+        if table != 0 && h == Header::VIRGIN {
             return fault("I4: a bucket that is not migrated yet decides");
         }
-        if !h.is(Header::FROZEN) || s.headers[sc.bucket(table + 1, key)] == Header::default() {
+        if !h.is(Header::FROZEN) || s.headers[sc.bucket(table + 1, key)] == Header::VIRGIN {
             return Ok(bucket);
         }
         table += 1;
@@ -127,8 +138,8 @@ fn authority(sc: &Scenario, s: &State, key: usize) -> Result<usize, Fault> {
 fn refinement(sc: &Scenario, s: &State) -> Checked {
     for (key, &value) in s.map.iter().enumerate().take(sc.keys.len()) {
         let bucket = authority(sc, s, key)?;
-        let found = contents(sc, s, bucket).find(|entry| entry.a == sc.keys[key].code);
-        let concrete = found.map_or(ABSENT, |entry| entry.b);
+        let found = contents(sc, s, bucket).find(|entry| entry.key == sc.keys[key].code);
+        let concrete = found.map_or(ABSENT, |entry| entry.value);
         if concrete != value {
             return fault(format!(
                 "refinement: bucket {bucket} says {concrete} for key {key}, the abstract map {value}"
@@ -173,10 +184,10 @@ fn nothing_left(sc: &Scenario, s: &State) -> Checked {
                 reached[node] = true;
             }
             for entry in contents(sc, s, bucket) {
-                let key = sc.keys.iter().position(|key| key.code == entry.a).expect("a key");
-                let passed_on = h.is(Header::FROZEN) && s.headers[sc.bucket(table + 1, key)] != Header::default();
+                let key = sc.keys.iter().position(|key| key.code == entry.key).expect("a key");
+                let passed_on = h.is(Header::FROZEN) && s.headers[sc.bucket(table + 1, key)] != Header::VIRGIN;
                 if !passed_on || sc.has(Mutant::DestroyDropsFrozen) {
-                    dropped[usize::from(entry.b)] += 1;
+                    dropped[usize::from(entry.value)] += 1;
                 }
             }
         }

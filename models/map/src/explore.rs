@@ -155,7 +155,7 @@ pub fn shortest(sc: &Scenario, most: usize) -> Option<Broken> {
 pub fn print_run(sc: &Scenario, broken: &Broken) {
     for (t, s) in &broken.run {
         let th = &s.threads[*t];
-        let headers: Vec<_> = (0..sc.buckets()).map(|b| format!("{:?} {:?}", s.headers[b], cells(sc, s, b))).collect();
+        let headers: Vec<_> = (0..sc.buckets()).map(|b| format!("{:?} {}", s.headers[b], cells(sc, s, b))).collect();
         println!(
             "  t{t} {:24} {:11} tbl {} | {}",
             format!("{:?}", s.op(sc, *t)),
@@ -167,6 +167,8 @@ pub fn print_run(sc: &Scenario, broken: &Broken) {
     println!("  => {}", broken.fault);
 }
 
-fn cells(sc: &Scenario, s: &State, bucket: usize) -> Vec<(u8, u8)> {
-    s.cells[bucket][..usize::from(sc.cells)].iter().map(|c| (c.a, c.b)).collect()
+fn cells(sc: &Scenario, s: &State, bucket: usize) -> String {
+    let cells = usize::from(sc.cells);
+    let words = &s.words[bucket];
+    format!("{:?} {:?}", &words.keys[..cells], &words.lanes[..=cells])
 }

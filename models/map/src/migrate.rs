@@ -1,18 +1,18 @@
 //! Migration: freeze the parents, make each child live with everything destined for it, mark the parents as moved.
 
 use crate::scenario::{Mutant, Op, Scenario};
-use crate::state::{Back, Cell, FREE, Fault, Header, Life, MAX_ENTRIES, Node, Pc, RESERVED, State, fault};
+use crate::state::{Back, FREE, Fault, Header, Life, MAX_ENTRIES, Node, Pair, Pc, RESERVED, State, fault};
 use crate::step::{Done, Step};
 
 /// Entries that a child is to get.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Share {
     pub len: usize,
-    pub entries: [Cell; MAX_ENTRIES],
+    pub entries: [Pair; MAX_ENTRIES],
 }
 
 impl Share {
-    pub fn iter(&self) -> impl Iterator<Item = Cell> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = Pair> + '_ {
         self.entries[..self.len].iter().copied()
     }
 }
@@ -21,8 +21,8 @@ impl Share {
 /// it is asked; the model asks again where the code keeps a private copy.
 pub fn share(sc: &Scenario, s: &State, table: u8, group: u8, kid: usize) -> Share {
     let mut share = Share::default();
-    let mut add = |entry: Cell| {
-        let key = sc.keys.iter().position(|key| key.code == entry.a);
+    let mut add = |entry: Pair| {
+        let key = sc.keys.iter().position(|key| key.code == entry.key);
         // A torn pair of words can belong to no key at all in planted bugs.
         if key.is_some_and(|key| sc.bucket(table + 1, key) == kid) && share.len < MAX_ENTRIES {
             share.entries[share.len] = entry;
@@ -31,7 +31,7 @@ pub fn share(sc: &Scenario, s: &State, table: u8, group: u8, kid: usize) -> Shar
     };
     for parent in sc.members(table, group, sc.groups(table)) {
         let h = s.headers[parent];
-        (0..sc.cells).filter(|&c| h.has_cell(c)).for_each(|c| add(s.cells[parent][usize::from(c)]));
+        (0..sc.cells).filter(|&c| h.has_cell(c)).for_each(|c| add(s.pair(parent, c)));
         if let Some(node) = h.node() {
             s.nodes[node].entries().iter().for_each(|&entry| add(entry));
         }
@@ -65,7 +65,7 @@ impl Step<'_> {
 
     pub fn begin_group(&mut self, group: u8, back: Back) {
         let th = self.th();
-        th.h = Header::default();
+        th.h = Header::VIRGIN;
         th.group = group;
         th.back = back;
         th.i = 0;
@@ -96,6 +96,7 @@ impl Step<'_> {
         let last = self.sc.has(Mutant::MovedAfterFirstChild) || usize::from(self.th().kid) + 1 == self.kids().end;
         let th = self.th();
         th.got = 0;
+        th.entry = 0;
         th.i = 0;
         if last {
             th.kid = 0;
@@ -116,30 +117,49 @@ impl Step<'_> {
                 self.touch_node(node)?;
             }
         }
-        let mut share = share(self.sc, &self.s, th.table, th.group, usize::from(th.kid));
-        if self.sc.has(Mutant::ChildPartial) {
-            share.len = share.len.min(usize::from(self.sc.cells));
-        }
-        Ok(share)
+        Ok(share(self.sc, &self.s, th.table, th.group, usize::from(th.kid)))
     }
 
-    fn cellable(&self, entry: Cell) -> bool {
-        entry.a != FREE && entry.a != RESERVED
-    }
-
-    /// Turns to the next cell of the child while there are entries without one, then to filling them.
-    fn want_cell(&mut self, cell: u8) -> Done {
+    /// The next entry that may live in a cell turns to the first cell; after the last, the rest goes into a node.
+    fn place(&mut self, entry: u8) -> Done {
         let share = self.share()?;
-        let wanted = share.iter().filter(|&entry| self.cellable(entry)).count();
+        let fits = |at: &usize| share.entries[*at].key != FREE && share.entries[*at].key != RESERVED;
+        let next = (usize::from(entry)..share.len).find(fits);
+        let kid = usize::from(self.th().kid);
+        let surplus = share.iter().any(|entry| !self.holds(kid, entry));
+        let th = self.th();
+        th.i = 0;
+        match next {
+            Some(next) => {
+                th.entry = next as u8;
+                self.place_from(0);
+            }
+            None => {
+                th.entry = 0;
+                th.pc = if surplus { Pc::KidBuild } else { Pc::KidCas };
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns to the first cell from `cell` on that is not this helper's already.
+    fn place_from(&mut self, cell: u8) {
         let cells = self.sc.cells;
         let th = self.th();
-        th.i = cell;
-        th.pc = match () {
-            () if cell < cells && (th.got.count_ones() as usize) < wanted => Pc::KidReserve,
-            () if share.len == 0 => Pc::KidCas,
-            () => Pc::KidFill,
-        };
-        Ok(())
+        match (cell..cells).find(|c| th.got >> c & 1 == 0) {
+            Some(cell) => {
+                th.i = cell;
+                th.pc = Pc::KidReserve;
+            }
+            // No cell for this one; the next may still find one that was given back meanwhile.
+            None => th.pc = Pc::KidReserve,
+        }
+    }
+
+    /// Whether this helper has put the entry into a cell of the child.
+    fn holds(&self, kid: usize, entry: Pair) -> bool {
+        let got = self.s.threads[self.t].got;
+        (0..self.sc.cells).any(|c| got >> c & 1 == 1 && self.s.words[kid].keys[usize::from(c)] == entry.key)
     }
 
     pub fn migrate(&mut self) -> Done {
@@ -169,27 +189,53 @@ impl Step<'_> {
             }
             Pc::KidLoad => {
                 self.touch(kid)?;
-                if self.s.headers[kid] != Header::default() && !self.sc.has(Mutant::ChildOverwritten) {
+                if self.s.headers[kid] != Header::VIRGIN && !self.sc.has(Mutant::ChildOverwritten) {
                     self.next_kid();
                     return Ok(());
                 }
-                self.want_cell(0)
+                self.place(0)
             }
             Pc::KidReserve => {
                 self.touch(kid)?;
-                let cell = &mut self.s.cells[kid][usize::from(th.i)];
-                if cell.a == FREE {
-                    cell.a = RESERVED;
+                let key = &mut self.s.words[kid].keys[usize::from(th.i)];
+                if *key == FREE {
+                    *key = RESERVED;
                     self.th().got |= 1 << th.i;
+                    self.th().pc = if self.sc.has(Mutant::FillNotRechecked) { Pc::KidWrite } else { Pc::KidCheck };
+                    return Ok(());
                 }
-                self.want_cell(th.i + 1)
+                match (th.i + 1..self.sc.cells).find(|c| th.got >> c & 1 == 0) {
+                    Some(next) => self.th().i = next,
+                    None => return self.place(th.entry + 1),
+                }
+                Ok(())
             }
-            Pc::KidFill => self.fill(kid),
+            Pc::KidCheck => {
+                self.touch(kid)?;
+                if self.s.headers[kid] == Header::VIRGIN {
+                    self.th().pc = Pc::KidWrite;
+                } else {
+                    // Live already: another helper was faster. All that is left is to give back the cells.
+                    self.th().pc = Pc::KidFree;
+                    self.th().i = 0;
+                    self.th().entry = 0;
+                }
+                Ok(())
+            }
+            Pc::KidWrite => {
+                // The key and the lane of a reserved cell, in one step: nobody looks at either.
+                self.touch(kid)?;
+                let pair = self.share()?.entries[usize::from(th.entry)];
+                self.s.words[kid].keys[usize::from(th.i)] = pair.key;
+                self.s.words[kid].lanes[usize::from(Header::VIRGIN.lane(th.i))] = pair.value;
+                self.place(th.entry + 1)
+            }
+            Pc::KidBuild => self.build_kid(kid),
             Pc::KidCas => self.publish(kid),
             Pc::KidFree => {
                 self.touch(kid)?;
                 let cell = th.got.trailing_zeros();
-                self.s.cells[kid][cell as usize].a = FREE;
+                self.s.words[kid].keys[cell as usize] = FREE;
                 self.th().got &= !(1 << cell);
                 match self.th() {
                     th if th.got != 0 => {}
@@ -257,20 +303,12 @@ impl Step<'_> {
         }
     }
 
-    /// Writes into the reserved cells and builds a node of what has none. Nobody can see any of it: the child is not
-    /// live, or it is and does not hold these cells. One step, then.
-    fn fill(&mut self, kid: usize) -> Done {
-        self.touch(kid)?;
-        let share = self.share()?;
-        let mut got = self.th().got;
+    /// Puts into a node what found no cell.
+    fn build_kid(&mut self, kid: usize) -> Done {
         let mut node = Node { life: Life::Private, ..Node::default() };
-        for entry in share.iter() {
-            if self.cellable(entry) && got != 0 {
-                self.s.cells[kid][got.trailing_zeros() as usize] = entry;
-                got &= got - 1;
-            } else if !self.sc.has(Mutant::ChildPartial) {
-                node.push(entry);
-            }
+        if !self.sc.has(Mutant::ChildPartial) {
+            let share = self.share()?;
+            share.iter().filter(|&entry| !self.holds(kid, entry)).for_each(|entry| node.push(entry));
         }
         let made = if node.len == 0 { Some(0) } else { self.alloc(node) };
         let th = self.th();
@@ -300,14 +338,14 @@ impl Step<'_> {
     fn publish(&mut self, kid: usize) -> Done {
         self.touch(kid)?;
         let th = *self.th();
-        if self.s.headers[kid] == Header::default() || self.sc.has(Mutant::ChildOverwritten) {
+        if self.s.headers[kid] == Header::VIRGIN || self.sc.has(Mutant::ChildOverwritten) {
             self.s.headers[kid] = if th.node == 0 {
-                Header::plain(th.got, 1)
+                Header::VIRGIN.with_valid(th.got).with_tag(1)
             } else {
                 let node = usize::from(th.node - 1);
                 self.s.nodes[node].life = Life::Live;
                 self.s.nodes[node].version = 1;
-                Header::mixed(th.got, node as u8)
+                Header::VIRGIN.with_valid(th.got).with_node(node as u8)
             };
             self.th().node = 0;
             self.next_kid();
@@ -331,14 +369,13 @@ impl Step<'_> {
         self.touch(parent)?;
         let before = self.s.headers[parent];
         self.s.headers[parent].0 |= Header::MOVED;
-        if let Some(node) = before.node() {
-            if !before.is(Header::MOVED) || self.sc.has(Mutant::NodeRetiredByEveryHelper) {
-                self.retire_node(node)?;
-            }
+        let mine = !before.is(Header::MOVED) || self.sc.has(Mutant::NodeRetiredByEveryHelper);
+        if let Some(node) = before.node().filter(|_| mine) {
+            self.retire_node(node)?;
         }
         if self.sc.has(Mutant::EntryRetiredByMover) && !before.is(Header::MOVED) {
             for cell in (0..self.sc.cells).filter(|&c| before.has_cell(c)) {
-                self.retire_value(self.s.cells[parent][usize::from(cell)].b)?;
+                self.retire_value(self.s.pair(parent, cell).value)?;
             }
         }
         self.th().i += 1;

@@ -70,13 +70,19 @@ pub enum Mutant {
     NoValidationOfMiss,
     NoVersionBump,
     VersionRestartsAfterMixed,
-    NodeKeptInMixed,
+    CountNotBumped,
+    CountStartsOver,
     NodeFreedAtOnce,
     NodeNotRetired,
     NodeRetiredByEveryHelper,
     NodeRetiredBeforeCas,
     CellFreedBeforeCas,
     CellNotReserved,
+    LaneNotRechecked,
+    LaneNotClaimed,
+    ClaimEndedByOther,
+    ClaimKeptAfterExists,
+    FillNotRechecked,
     CellKeptAfterExists,
     CellKeptAfterFreeze,
     CellOfKeyZero,
@@ -120,13 +126,12 @@ pub struct Scenario {
     pub codec: Codec,
     /// Writers look for a migration before they touch their bucket, and move the bucket first.
     pub eager: bool,
-    /// Answers that need no second look at the header do without it: a hit in the node of a header that is not frozen,
-    /// and a miss that read no cell.
-    pub lazy: bool,
     /// Readers answer from a frozen bucket that is not moved without a look at the child.
     pub trusting: bool,
     /// Overflow nodes that memory holds.
     pub nodes: usize,
+    /// Changes under one node before the next needs a fresh one.
+    pub count_max: u8,
     pub mutant: Option<Mutant>,
     /// The number of the first bucket of each table, and after the last.
     first: [usize; MAX_TABLES + 1],
@@ -149,7 +154,7 @@ impl Scenario {
             threads: threads.iter().map(|ops| ops.to_vec()).collect(),
             codec: Codec::Inline,
             eager: false,
-            lazy: false,
+            count_max: 1,
             trusting: false,
             nodes: MAX_NODES,
             mutant: None,
@@ -174,11 +179,6 @@ impl Scenario {
 
     pub fn eager(mut self) -> Self {
         self.eager = true;
-        self
-    }
-
-    pub fn lazy(mut self) -> Self {
-        self.lazy = true;
         self
     }
 

@@ -81,26 +81,26 @@ impl Step<'_> {
                 self.touch(self.bucket())?;
                 self.on_header(self.s.headers[self.bucket()])
             }
-            Pc::ReadA => {
+            Pc::ReadKey => {
                 self.touch(self.bucket())?;
-                if self.s.cells[self.bucket()][usize::from(th.i)].a == self.code() {
-                    self.th().pc = Pc::ReadB;
+                if self.s.words[self.bucket()].keys[usize::from(th.i)] == self.code() {
+                    self.th().pc = Pc::ReadLane;
                     return Ok(());
                 }
                 self.scan_from(th.i + 1)
             }
-            Pc::ReadB => {
+            Pc::ReadLane => {
                 self.touch(self.bucket())?;
-                let val = self.s.cells[self.bucket()][usize::from(th.i)].b;
+                let val = self.s.words[self.bucket()].lanes[usize::from(th.h.lane(th.i))];
                 self.found(th.i + 1, val)
             }
             Pc::ReadNode => {
                 let node = th.h.node().expect("a mixed header");
                 self.touch_node(node)?;
                 let code = self.code();
-                let entry = self.s.nodes[node].entries().iter().find(|e| e.a == code).copied();
+                let entry = self.s.nodes[node].entries().iter().find(|e| e.key == code).copied();
                 match entry {
-                    Some(entry) => self.found(IN_NODE, entry.b),
+                    Some(entry) => self.found(IN_NODE, entry.value),
                     None => self.scanned(),
                 }
             }
@@ -115,29 +115,21 @@ impl Step<'_> {
             Pc::LoadChild => {
                 let child = self.sc.bucket(th.table + 1, self.key());
                 self.touch(child)?;
-                if self.s.headers[child] == Header::default() {
+                if self.s.headers[child] == Header::VIRGIN {
                     return self.done();
                 }
                 self.move_on();
                 Ok(())
             }
             Pc::Reserve => self.reserve(),
-            Pc::StoreB => {
-                let fresh = self.fresh();
-                self.own_cell()?.b = fresh;
-                self.th().pc = Pc::StoreA;
-                Ok(())
-            }
-            Pc::StoreA => {
-                let code = self.code();
-                self.own_cell()?.a = code;
-                self.to_cas();
-                Ok(())
-            }
+            Pc::Recheck => self.recheck(),
+            Pc::WriteLane => self.write_lane(),
+            Pc::WriteKey => self.write_key(),
+            Pc::VictimLane | Pc::VictimKey => self.read_victim(),
             Pc::BuildNode => self.build_node(),
             Pc::EarlyFree => {
                 let bucket = self.bucket();
-                self.s.cells[bucket][usize::from(th.hit - 1)].a = FREE;
+                self.s.words[bucket].keys[usize::from(th.hit - 1)] = FREE;
                 self.to_cas();
                 Ok(())
             }
@@ -145,23 +137,24 @@ impl Step<'_> {
             Pc::FreeOld => {
                 let bucket = self.bucket();
                 self.touch(bucket)?;
-                self.s.cells[bucket][usize::from(th.old - 1)].a = FREE;
+                self.s.words[bucket].keys[usize::from(th.old - 1)] = FREE;
                 self.th().old = 0;
-                self.th().pc = Pc::Return;
+                self.leave();
                 Ok(())
             }
             Pc::FreeCell => {
-                self.own_cell()?.a = FREE;
-                let th = self.th();
-                th.cell = 0;
-                th.cell_bucket = 0;
-                th.pc = if th.done { Pc::Return } else { Pc::LoadHeader };
+                self.touch(usize::from(th.cell_bucket))?;
+                self.s.words[usize::from(th.cell_bucket)].keys[usize::from(th.cell - 1)] = FREE;
+                self.th().cell = 0;
+                self.th().cell_bucket = 0;
+                self.leave();
                 Ok(())
             }
+            Pc::LoadClaimed => self.load_claimed(),
             Pc::Return => self.respond(),
             Pc::Wait => {
                 let child = self.sc.bucket(th.table + 1, self.key());
-                if self.s.headers[child] != Header::default() {
+                if self.s.headers[child] != Header::VIRGIN {
                     self.move_on();
                 }
                 Ok(())
@@ -195,7 +188,7 @@ impl Step<'_> {
     pub fn move_on(&mut self) {
         let th = self.th();
         th.table += 1;
-        th.h = Header::default();
+        th.h = Header::VIRGIN;
         th.pc = Pc::LoadHeader;
     }
 
@@ -206,16 +199,20 @@ impl Step<'_> {
         if h.is(Header::FROZEN) && !self.s.tables[usize::from(table)].next {
             return fault("I3: a frozen header in a table without a successor");
         }
-        if h.is(Header::FROZEN) && self.th().cell != 0 && !self.sc.has(Mutant::CellKeptAfterFreeze) {
-            self.th().pc = Pc::FreeCell;
-            return Ok(());
+        if h.is(Header::FROZEN) {
+            // Before the operation goes elsewhere it gives back what it has here. The lane is nobody's any more.
+            self.th().claimed = false;
+            if self.th().cell != 0 && !self.sc.has(Mutant::CellKeptAfterFreeze) {
+                self.leave();
+                return Ok(());
+            }
         }
         if h.is(Header::MOVED) || (h.is(Header::FROZEN) && get && self.sc.has(Mutant::ReaderTakesUninitialised)) {
             self.th().cell = 0;
             self.move_on();
             return Ok(());
         }
-        if h == Header::default() && table != 0 && !self.sc.has(Mutant::ReaderTakesUninitialised) {
+        if h == Header::VIRGIN && table != 0 && !self.sc.has(Mutant::ReaderTakesUninitialised) {
             return fault("I4: an operation reached a bucket that is not migrated yet");
         }
         if h.is(Header::FROZEN) && !get && !self.sc.has(Mutant::IgnoresFrozen) {
@@ -226,15 +223,14 @@ impl Step<'_> {
             self.begin_group_of_key();
             return Ok(());
         }
-        let rescan = !(self.sc.has(Mutant::NoRescanAfterFailure) && self.th().cell != 0);
+        let blind = self.sc.has(Mutant::NoRescanAfterFailure) && self.th().cell != 0;
         let th = self.th();
         th.h = h;
-        if !rescan {
-            self.to_cas();
-            return Ok(());
-        }
         th.hit = 0;
         th.val = ABSENT;
+        if blind {
+            return self.begin_write();
+        }
         self.scan_from(0)
     }
 
@@ -249,12 +245,12 @@ impl Step<'_> {
     /// The next valid cell from `cell` on, then the node, then the verdict.
     pub fn scan_from(&mut self, cell: u8) -> Done {
         let h = self.th().h;
-        let cellable = self.sc.keys[self.key()].cellable() || self.sc.has(Mutant::CellOfKeyZero);
+        let cellable = self.fits_a_cell();
         let next = (cell..self.sc.cells).find(|&c| cellable && h.has_cell(c));
         let th = self.th();
         if let Some(next) = next {
             th.i = next;
-            th.pc = Pc::ReadA;
+            th.pc = Pc::ReadKey;
             return Ok(());
         }
         if h.node().is_some() {
@@ -292,21 +288,16 @@ impl Step<'_> {
             self.th().pc = Pc::LoadChild;
             return Ok(());
         }
-        let read_no_cell = th.hit == IN_NODE || th.h.valid() == 0 || !self.sc.keys[self.key()].cellable();
         let planted = match th.hit {
             0 => self.sc.has(Mutant::NoValidationOfMiss),
             _ => self.sc.has(Mutant::NoValidation),
         };
-        if planted || (self.sc.lazy && read_no_cell) {
+        // A hit in the node needs no second look: the node is immutable, and was the bucket's when the header was loaded.
+        if planted || th.hit == IN_NODE {
             return self.validated();
         }
-        // An entry is looked at before the key is known to be the right one, hence only after the validation: a torn pair
-        // of words may point to an entry that was never published. Inline writers let their CAS validate.
-        if self.only_reads() || (self.sc.codec == Codec::Entry && th.hit != 0) {
-            self.th().pc = Pc::Validate;
-            return Ok(());
-        }
-        self.begin_write()
+        self.th().pc = Pc::Validate;
+        Ok(())
     }
 
     pub fn validated(&mut self) -> Done {
@@ -319,13 +310,12 @@ impl Step<'_> {
 
     /// The outcome stands; what is left is to give back the cell.
     pub fn done(&mut self) -> Done {
-        let keep = self.sc.has(Mutant::CellKeptAfterExists);
         let th = *self.th();
         if th.seen >> th.val & 1 == 0 {
             return fault(format!("linearizability: the answer {} was never the value during the call", th.val));
         }
         self.settle();
-        self.th().pc = if th.cell == 0 || keep { Pc::Return } else { Pc::FreeCell };
+        self.leave();
         Ok(())
     }
 
@@ -334,7 +324,7 @@ impl Step<'_> {
         let inline = self.sc.codec == Codec::Inline;
         let th = self.th();
         th.done = true;
-        th.h = Header::default();
+        th.h = Header::VIRGIN;
         th.seen = 0;
         th.hit = 0;
         th.i = 0;

@@ -19,8 +19,8 @@ pub fn commit() -> Vec<Scenario> {
         s("hot-key", 1, &[1], &[&[Upsert(0)], &[Upsert(0)], &[Upsert(0)]]).present(&[0]),
         s("mixed", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]),
         s("mixed-and-back", 1, &[1], &[&[Erase(2), Insert(2)], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
+        s("lanes", 2, &[1], &[&[Insert(2), Upsert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]]).present(&[0]),
         s("key-zero", 1, &[1], &[&[Insert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).cell_less(0),
-        s("mixed-lazy", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Get(2), Get(0)]]).present(&[0, 2]).lazy(),
         s("entries", 1, &[1], &[&[Insert(0)], &[Upsert(0)], &[Get(0)]]).present(&[0]).entries(),
         s("entries-replace", 1, &[1], &[&[Upsert(0)], &[Erase(0)], &[Get(0)]]).present(&[0]).entries(),
         s("entries-change", 2, &[1], &[&[Erase(0), Insert(0)], &[Insert(0)], &[Get(0)]]).present(&[0]).entries(),
@@ -39,7 +39,7 @@ pub fn commit() -> Vec<Scenario> {
             .entries()
             .nodes(1),
         s("growth-trusting", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).trusting(),
-        s("growth-lazy", 1, &[1, 2], &[&[Resize], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]).lazy(),
+        s("growth-lanes", 2, &[1, 2], &[&[Resize], &[Upsert(0), Upsert(2), Erase(0)], &[Get(2)]]).present(&[0, 2]),
         s("growth-eager", 1, &[1, 2], &[&[Resize], &[Insert(0)], &[Upsert(0)]]).present(&[1]).eager(),
         s("growth-three-helpers", 2, &[1, 2], &[&[Resize], &[Help], &[Help]]).present(&[0, 1]),
         s("growth-writers", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)]]).present(&[0, 1]),
