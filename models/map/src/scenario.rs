@@ -126,8 +126,9 @@ pub struct Scenario {
     pub codec: Codec,
     /// Writers look for a migration before they touch their bucket, and move the bucket first.
     pub eager: bool,
-    /// Readers answer from a frozen bucket that is not moved without a look at the child.
-    pub trusting: bool,
+    /// Readers of a frozen bucket that is not moved look whether the child is live, too. Without it they lean on the writers'
+    /// rule: nobody works in a child before its own parent is moved.
+    pub cautious: bool,
     /// Overflow nodes that memory holds.
     pub nodes: usize,
     /// Changes under one node before the next needs a fresh one.
@@ -155,7 +156,7 @@ impl Scenario {
             codec: Codec::Inline,
             eager: false,
             count_max: 1,
-            trusting: false,
+            cautious: false,
             nodes: MAX_NODES,
             mutant: None,
         }
@@ -182,8 +183,8 @@ impl Scenario {
         self
     }
 
-    pub fn trusting(mut self) -> Self {
-        self.trusting = true;
+    pub fn cautious(mut self) -> Self {
+        self.cautious = true;
         self
     }
 

@@ -153,8 +153,7 @@ impl Step<'_> {
             Pc::LoadClaimed => self.load_claimed(),
             Pc::Return => self.respond(),
             Pc::Wait => {
-                let child = self.sc.bucket(th.table + 1, self.key());
-                if self.s.headers[child] != Header::VIRGIN {
+                if self.s.headers[self.bucket()].is(Header::MOVED) {
                     self.move_on();
                 }
                 Ok(())
@@ -282,11 +281,12 @@ impl Step<'_> {
         self.th().i = 0;
         let th = *self.th();
         if th.h.is(Header::FROZEN) && matches!(self.op(), Op::Get(_)) {
-            if self.sc.trusting {
-                return self.done();
+            // Frozen contents cannot change: nothing to validate.
+            if self.sc.cautious {
+                self.th().pc = Pc::LoadChild;
+                return Ok(());
             }
-            self.th().pc = Pc::LoadChild;
-            return Ok(());
+            return self.done();
         }
         let planted = match th.hit {
             0 => self.sc.has(Mutant::NoValidationOfMiss),

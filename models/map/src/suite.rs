@@ -38,7 +38,7 @@ pub fn commit() -> Vec<Scenario> {
             .cell_less(1)
             .entries()
             .nodes(1),
-        s("growth-trusting", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).trusting(),
+        s("growth-cautious", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).cautious(),
         s("growth-lanes", 2, &[1, 2], &[&[Resize], &[Upsert(0), Upsert(2), Erase(0)], &[Get(2)]]).present(&[0, 2]),
         s("growth-eager", 1, &[1, 2], &[&[Resize], &[Insert(0)], &[Upsert(0)]]).present(&[1]).eager(),
         s("growth-three-helpers", 2, &[1, 2], &[&[Resize], &[Help], &[Help]]).present(&[0, 1]),
@@ -47,18 +47,16 @@ pub fn commit() -> Vec<Scenario> {
         // Shrink: two parents with one child.
         s("shrink", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("shrink-entries", 1, &[2, 1], &[&[Resize], &[Erase(1)], &[Get(1)]]).present(&[0, 1]).entries(),
-        s("shrink-trusting", 1, &[2, 1], &[&[Resize], &[Upsert(1)], &[Get(1)]]).present(&[0, 1]).trusting(),
+        s("shrink-cautious", 1, &[2, 1], &[&[Resize], &[Upsert(1)], &[Get(1)]]).present(&[0, 1]).cautious(),
         s("shrink-key-zero", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Get(1)]]).present(&[0, 1]).cell_less(1),
         s("shrink-three-helpers", 2, &[2, 1], &[&[Resize], &[Help], &[Help]]).present(&[0, 1]),
         s("shrink-eager", 2, &[2, 1], &[&[Resize], &[Insert(0)], &[Upsert(1)]]).present(&[1]).eager(),
         s("shrink-of-four", 1, &[4, 2], &[&[Resize], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
         // Two generations.
-        s("growth-twice", 1, &[1, 2, 4], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-and-shrink", 1, &[1, 2, 1], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0]),
         s("two-resizers", 1, &[1, 2, 4], &[&[Resize], &[Resize], &[Get(0)]]).present(&[0]),
         // The whole: two helpers, a writer, a reader, two keys.
         s("growth-whole", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]),
-        s("growth-whole-trusting", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]).trusting(),
         s("shrink-whole", 1, &[2, 1], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]),
     ]
 }
@@ -78,6 +76,8 @@ pub fn deep() -> Vec<Scenario> {
         s("shrink-whole-entries", 1, &[2, 1], &[&[Resize], &[Help], &[Erase(1)], &[Get(1)]]).present(&[0, 1]).entries(),
         s("growth-two-writers", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)], &[Get(0)]]).present(&[0]),
         s("shrink-two-writers", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Insert(1)], &[Get(0)]]).present(&[0]),
+        s("growth-twice", 1, &[1, 2, 4], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
+        s("growth-whole-cautious", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]).cautious(),
         s("growth-twice-helped", 1, &[1, 2, 4], &[&[Resize, Resize], &[Help], &[Upsert(0)]]).present(&[0]),
         s("shrink-and-growth", 1, &[2, 1, 2], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-and-shrink-entries", 1, &[1, 2, 1], &[&[Resize, Resize], &[Erase(0)], &[Get(0)]])

@@ -42,7 +42,7 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (HelperKeepsCells, "growth", "leak"),
     (HelperLeaksNode, "growth-mixed", "leak"),
     (MovedAfterFirstChild, "growth", "I4"),
-    (WriterBeforeMoved, "growth-whole-trusting", "linearizability"),
+    (WriterBeforeMoved, "growth-whole", "linearizability"),
     (MovedOnOneParentOnly, "shrink-key-zero", "leak"),
     (NextOnChildTable, "two-resizers", "I4"),
     (CurrentBeforeMoved, "growth-of-two", "I4"),
