@@ -54,7 +54,8 @@ fn transition(sc: &Scenario, before: &State, after: &State, bucket: usize) -> Ch
     Ok(())
 }
 
-fn contents<'a>(sc: &'a Scenario, s: &'a State, bucket: usize) -> impl Iterator<Item = Pair> + 'a {
+/// The entries of a bucket.
+pub fn contents<'a>(sc: &'a Scenario, s: &'a State, bucket: usize) -> impl Iterator<Item = Pair> + 'a {
     let h = s.headers[bucket];
     let node = h.node().map_or(&[][..], |node| s.nodes[node].entries());
     let cells = (0..sc.cells).filter(move |&c| h.has_cell(c)).map(move |c| s.pair(bucket, c));
@@ -91,9 +92,9 @@ fn bucket_holds(sc: &Scenario, s: &State, bucket: usize) -> Checked {
     for cell in (0..sc.cells).filter(|&c| !h.has_cell(c) && s.words[bucket].keys[usize::from(c)] != FREE) {
         let owned = s.threads.iter().any(|th| {
             let reserved = th.cell == cell + 1 && usize::from(th.cell_bucket) == bucket;
-            let replaced = th.old == cell + 1 && sc.bucket_of(th) == Some(bucket);
+            let replaced = th.old >> cell & 1 == 1 && sc.bucket_of(th) == Some(bucket);
             let helped = usize::from(th.kid) == bucket && th.got >> cell & 1 == 1;
-            th.pc != Pc::Start && (reserved || replaced || helped)
+            !matches!(th.pc, Pc::Start | Pc::ScanPin) && (reserved || replaced || helped)
         });
         if !owned {
             return fault(format!("leak: cell {cell} of bucket {bucket} is withheld by nobody"));

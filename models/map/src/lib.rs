@@ -7,6 +7,7 @@ pub mod fingerprint;
 pub mod header;
 pub mod migrate;
 pub mod reclaim;
+pub mod region;
 pub mod scenario;
 pub mod state;
 pub mod step;

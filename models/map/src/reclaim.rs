@@ -55,6 +55,7 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Lets go of what this thread has held back.
     pub fn unpin(&mut self) {
         let gone = !(1 << self.t);
         let quit = |life: &mut Life| {

@@ -15,6 +15,10 @@ pub enum Op {
     Update(usize),
     /// Replaces if the value is this one.
     CompareExchange(usize, u8),
+    /// Takes everything out of the key's bucket.
+    Clear(usize),
+    /// Meets every entry, in the order of the hashes; lets go of its pin between regions.
+    Scan,
     /// Starts the migration to the next table if there is none yet, then helps to the end.
     Resize,
     /// Migrates a chunk if there is a migration, then helps to the end.
@@ -29,8 +33,9 @@ impl Op {
             | Self::Erase(k)
             | Self::Upsert(k)
             | Self::Update(k)
+            | Self::Clear(k)
             | Self::CompareExchange(k, _) => Some(k),
-            Self::Resize | Self::Help => None,
+            Self::Resize | Self::Help | Self::Scan => None,
         }
     }
 
@@ -111,6 +116,9 @@ pub enum Mutant {
     WriterWaitsForHelper,
     HelperWaitsForClaimant,
     InsertWaitsForCell,
+    ScanMeetsWholeBucket,
+    ScanNotValidated,
+    ScanStaysInTable,
 }
 
 #[derive(Clone, Debug)]
@@ -218,8 +226,13 @@ impl Scenario {
     }
 
     pub fn bucket(&self, table: u8, key: usize) -> usize {
+        self.bucket_at(table, self.keys[key].top)
+    }
+
+    /// The bucket of a quarter of the range of hashes.
+    pub fn bucket_at(&self, table: u8, quarter: u8) -> usize {
         let buckets = self.tables[usize::from(table)];
-        self.number(table, usize::from(self.keys[key].top) * buckets / 4)
+        self.number(table, usize::from(quarter) * buckets / 4)
     }
 
     /// The bucket whose header a thread works from.
@@ -227,7 +240,11 @@ impl Scenario {
         if th.pc == Pc::Start {
             return None;
         }
-        th.key.map(|key| self.bucket(th.table, usize::from(key)))
+        match (th.key, th.position) {
+            (Some(key), _) => Some(self.bucket(th.table, usize::from(key))),
+            (None, Some(position)) => Some(self.bucket_at(th.table, position)),
+            (None, None) => None,
+        }
     }
 
     /// Groups of a migration out of `table`: the smaller number of buckets.

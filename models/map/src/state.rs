@@ -139,7 +139,10 @@ impl State {
 
     /// The threads that are inside an operation.
     pub fn pinned(&self) -> u8 {
-        self.threads.iter().enumerate().fold(0, |set, (t, th)| set | u8::from(th.pc != Pc::Start) << t)
+        self.threads
+            .iter()
+            .enumerate()
+            .fold(0, |set, (t, th)| set | u8::from(!matches!(th.pc, Pc::Start | Pc::ScanPin)) << t)
     }
 
     /// The entry in a cell, under the bucket's header.

@@ -125,7 +125,7 @@ impl Step<'_> {
             Pc::Recheck => self.recheck(),
             Pc::WriteLane => self.write_lane(),
             Pc::WriteKey => self.write_key(),
-            Pc::VictimLane | Pc::VictimKey => self.read_victim(),
+            Pc::TakeLane | Pc::TakeKey => self.take(),
             Pc::BuildNode => self.build_node(),
             Pc::EarlyFree => {
                 let bucket = self.bucket();
@@ -137,8 +137,8 @@ impl Step<'_> {
             Pc::FreeOld => {
                 let bucket = self.bucket();
                 self.touch(bucket)?;
-                self.s.words[bucket].keys[usize::from(th.old - 1)] = FREE;
-                self.th().old = 0;
+                self.s.words[bucket].keys[th.old.trailing_zeros() as usize] = FREE;
+                self.th().old &= th.old - 1;
                 self.leave();
                 Ok(())
             }
@@ -152,6 +152,7 @@ impl Step<'_> {
             }
             Pc::LoadClaimed => self.load_claimed(),
             Pc::Return => self.respond(),
+            Pc::ScanPin | Pc::ScanHeader | Pc::ScanNode | Pc::ScanValidate => self.scan(),
             Pc::Wait => {
                 if self.s.headers[self.bucket()].is(Header::MOVED) {
                     self.move_on();
@@ -176,6 +177,9 @@ impl Step<'_> {
             seen,
             ..Thread::default()
         };
+        if op == Op::Scan {
+            self.begin_scan();
+        }
         if op.writes() && self.sc.codec == Codec::Entry {
             let fresh = usize::from(self.fresh());
             self.s.entries[fresh] = Life::Private;
@@ -221,6 +225,9 @@ impl Step<'_> {
             }
             self.begin_group_of_key();
             return Ok(());
+        }
+        if matches!(self.op(), Op::Clear(_)) {
+            return self.begin_clear(h);
         }
         let blind = self.sc.has(Mutant::NoRescanAfterFailure) && self.th().cell != 0;
         let th = self.th();

@@ -1,7 +1,7 @@
 //! The scenarios. Keys 0 and 2 share the first bucket of a table of two, key 1 is in the second; in a table of four all
 //! three part.
 
-use crate::scenario::Op::{CompareExchange, Erase, Get, Help, Insert, Resize, Update, Upsert};
+use crate::scenario::Op::{Clear, CompareExchange, Erase, Get, Help, Insert, Resize, Scan, Update, Upsert};
 use crate::scenario::Scenario;
 
 /// Small enough for every commit.
@@ -26,6 +26,9 @@ pub fn commit() -> Vec<Scenario> {
         s("entries-change", 2, &[1], &[&[Erase(0), Insert(0)], &[Insert(0)], &[Get(0)]]).present(&[0]).entries(),
         s("mixed-to-plain", 1, &[1], &[&[Upsert(2), Erase(0), Upsert(2)], &[Get(0)]]).present(&[0]),
         s("mixed-no-memory", 1, &[1], &[&[Erase(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]).nodes(2),
+        s("clear", 2, &[1], &[&[Clear(0)], &[Upsert(0)], &[Insert(2), Get(0)]]).present(&[0]),
+        s("clear-mixed", 1, &[1], &[&[Clear(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]).entries(),
+        s("scan", 2, &[2], &[&[Scan], &[Erase(0), Insert(2)], &[Upsert(2), Upsert(1)]]).present(&[0, 1]),
         // Growth: parent with two children.
         s("growth", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-entries", 1, &[1, 2], &[&[Resize], &[Erase(0)], &[Get(0)]]).present(&[0, 1]).entries(),
@@ -44,6 +47,8 @@ pub fn commit() -> Vec<Scenario> {
         s("growth-three-helpers", 2, &[1, 2], &[&[Resize], &[Help], &[Help]]).present(&[0, 1]),
         s("growth-writers", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)]]).present(&[0, 1]),
         s("growth-of-two", 1, &[2, 4], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
+        s("growth-clear", 1, &[1, 2], &[&[Resize], &[Clear(0)], &[Upsert(1)]]).present(&[0, 1]).entries(),
+        s("growth-scan", 2, &[1, 2], &[&[Resize], &[Scan], &[Upsert(0)]]).present(&[0, 1]),
         // Shrink: two parents with one child.
         s("shrink", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("shrink-entries", 1, &[2, 1], &[&[Resize], &[Erase(1)], &[Get(1)]]).present(&[0, 1]).entries(),
@@ -52,8 +57,10 @@ pub fn commit() -> Vec<Scenario> {
         s("shrink-three-helpers", 2, &[2, 1], &[&[Resize], &[Help], &[Help]]).present(&[0, 1]),
         s("shrink-eager", 2, &[2, 1], &[&[Resize], &[Insert(0)], &[Upsert(1)]]).present(&[1]).eager(),
         s("shrink-of-four", 1, &[4, 2], &[&[Resize], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
+        s("shrink-scan", 2, &[2, 1], &[&[Resize], &[Scan], &[Upsert(1)]]).present(&[0, 1]),
         // Two generations.
         s("growth-and-shrink", 1, &[1, 2, 1], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0]),
+        s("growth-and-shrink-scan", 1, &[1, 2, 1], &[&[Resize, Resize], &[Scan]]).present(&[0, 1]),
         s("two-resizers", 1, &[1, 2, 4], &[&[Resize], &[Resize], &[Get(0)]]).present(&[0]),
         // The whole: two helpers, a writer, a reader, two keys.
         s("growth-whole", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]),
@@ -79,6 +86,8 @@ pub fn deep() -> Vec<Scenario> {
         s("growth-twice", 1, &[1, 2, 4], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-whole-cautious", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]]).present(&[0]).cautious(),
         s("growth-twice-helped", 1, &[1, 2, 4], &[&[Resize, Resize], &[Help], &[Upsert(0)]]).present(&[0]),
+        s("growth-scan-entries", 1, &[2, 4], &[&[Resize], &[Scan], &[Erase(0), Insert(2)]]).present(&[0, 1]).entries(),
+        s("shrink-and-growth-scan", 1, &[2, 1, 2], &[&[Resize, Resize], &[Scan], &[Upsert(2)]]).present(&[0, 1, 2]),
         s("shrink-and-growth", 1, &[2, 1, 2], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-and-shrink-entries", 1, &[1, 2, 1], &[&[Resize, Resize], &[Erase(0)], &[Get(0)]])
             .present(&[0, 1])

@@ -1,7 +1,7 @@
 //! The private variables of a thread, and where it is in its operation.
 
 use crate::header::Header;
-use crate::state::Pair;
+use crate::state::{MAX_CELLS, MAX_KEYS, Pair};
 
 /// Where a thread is: each name is the shared access it does next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -21,8 +21,9 @@ pub enum Pc {
     Recheck,
     WriteLane,
     WriteKey,
-    VictimLane,
-    VictimKey,
+    /// Reads of a whole cell, for an entry that goes elsewhere or is reported.
+    TakeLane,
+    TakeKey,
     BuildNode,
     EarlyFree,
     CasHeader,
@@ -32,6 +33,11 @@ pub enum Pc {
     LoadClaimed,
     /// Look at the value once more, then unpin.
     Return,
+    // A scan, region by region.
+    ScanPin,
+    ScanHeader,
+    ScanNode,
+    ScanValidate,
     // Migration of one group: g parents and one child, or one parent and g children.
     Freeze,
     KidLoad,
@@ -75,6 +81,8 @@ pub enum Act {
     NodeToNode,
     EraseCell,
     EraseInNode,
+    /// Everything in the bucket goes.
+    Clear,
 }
 
 impl Act {
@@ -130,15 +138,21 @@ pub struct Thread {
     pub cell_bucket: u8,
     /// The free lane of the operation's bucket is this thread's.
     pub claimed: bool,
-    pub victim: Pair,
+    /// What was read of cells, to be believed only if the header is still the same.
+    pub taken: [Pair; MAX_CELLS],
     /// Private node, from 1.
     pub node: u8,
-    /// The cell (from 1) this thread's header CAS has made invalid and that it has to free.
+    /// The cells this thread's header CAS has made invalid and that it has to free.
     pub old: u8,
     /// The outcome stands.
     pub done: bool,
     /// Every value the key has had since the operation began: what a reader may answer.
     pub seen: u16,
+    /// Where a scan is, in quarters of the range of hashes.
+    pub position: Option<u8>,
+    /// The keys that a scan has met, and what each key's value has been since it began.
+    pub met: u8,
+    pub seen_each: [u16; MAX_KEYS],
     pub group: u8,
     /// The child bucket in work, which of its entries, and the cells reserved and written in it.
     pub kid: u8,

@@ -1,6 +1,7 @@
 //! The writing half of an operation: choose the change, take the cell or the lane it needs, fill it, and one CAS on the
 //! header.
 
+use crate::check::contents;
 use crate::scenario::{Codec, Mutant, Op};
 use crate::state::{ABSENT, Act, FREE, Fault, Header, IN_NODE, Life, Node, Pair, Pc, RESERVED, Words, fault};
 use crate::step::{Done, Step};
@@ -110,7 +111,7 @@ impl Step<'_> {
         th.h = Header::VIRGIN;
         th.hit = 0;
         th.val = ABSENT;
-        th.victim = Pair::default();
+        th.taken = Default::default();
         th.pc = Pc::LoadHeader;
     }
 
@@ -134,28 +135,13 @@ impl Step<'_> {
             0 => th.act = Act::InsertInNode,
             IN_NODE if fits && th.h.valid() == full => {
                 th.act = Act::NodeAndVictim;
-                th.pc = Pc::VictimLane;
+                th.pc = Pc::TakeLane;
                 return;
             }
             IN_NODE => th.act = Act::NodeToNode,
             _ => th.act = Act::CellToNode,
         }
         self.to_cas();
-    }
-
-    /// The first cell: any will do.
-    pub fn read_victim(&mut self) -> Done {
-        let th = *self.th();
-        let lane = usize::from(th.h.lane(0));
-        let words = *self.words()?;
-        if th.pc == Pc::VictimLane {
-            self.th().victim.value = words.lanes[lane];
-            self.th().pc = Pc::VictimKey;
-        } else {
-            self.th().victim.key = words.keys[0];
-            self.to_cas();
-        }
-        Ok(())
     }
 
     pub fn write_lane(&mut self) -> Done {
@@ -186,7 +172,8 @@ impl Step<'_> {
     pub fn to_cas(&mut self) {
         let spent = self.spent(self.s.threads[self.t].h);
         let th = self.th();
-        th.pc = if th.act.keeps_node() && !spent { Pc::CasHeader } else { Pc::BuildNode };
+        th.i = 0;
+        th.pc = if th.act == Act::Clear || (th.act.keeps_node() && !spent) { Pc::CasHeader } else { Pc::BuildNode };
     }
 
     fn spent(&self, h: Header) -> bool {
@@ -208,7 +195,7 @@ impl Step<'_> {
         }
         match th.act {
             Act::InsertInNode | Act::CellToNode => node.push(self.own_pair()),
-            Act::NodeAndVictim => node.push(th.victim),
+            Act::NodeAndVictim => node.push(th.taken[0]),
             _ => {}
         }
         if let Some(old) = th.h.node().filter(|_| self.sc.has(Mutant::NodeRetiredBeforeCas)) {
@@ -243,6 +230,7 @@ impl Step<'_> {
         let own = if th.cell == 0 { 0 } else { 1 << (th.cell - 1) };
         let hit = if (1..IN_NODE).contains(&th.hit) { 1 << (th.hit - 1) } else { 0 };
         let after = match th.act {
+            Act::Clear => h.with_valid(0),
             Act::Claim => return h.with_claim(true),
             Act::Unclaim => return h.with_claim(false),
             Act::SwapLane => h.with_lane_swapped(th.hit - 1, self.sc.cells),
@@ -275,6 +263,7 @@ impl Step<'_> {
             }
             return Ok(());
         }
+        let old_entries = contents(self.sc, &self.s, bucket).collect::<Vec<_>>();
         let shape = self.shape_after(now);
         let version = self.s.version(bucket);
         let kept = th.act.keeps_node() && !self.spent(now);
@@ -316,6 +305,7 @@ impl Step<'_> {
                 self.leave();
                 Ok(())
             }
+            Act::Clear => self.commit_clear(now, old_entries),
             _ => self.commit(),
         }
     }
@@ -340,10 +330,7 @@ impl Step<'_> {
             return fault(format!("linearizability: a change took {} for the old value, which was {before}", th.val));
         }
         let value = if matches!(self.op(), Op::Erase(_)) { ABSENT } else { self.fresh() };
-        self.s.map[key] = value;
-        for other in self.s.threads.iter_mut().filter(|other| other.key == th.key && !other.done) {
-            other.seen |= 1 << value;
-        }
+        self.set(key, value);
         if value != ABSENT && self.sc.codec == Codec::Entry {
             self.s.entries[usize::from(value)] = Life::Live;
         }
@@ -351,8 +338,8 @@ impl Step<'_> {
             self.retire_value(th.val)?;
         }
         let old = match th.act {
-            Act::CellToCell | Act::CellToNode => th.hit,
-            Act::EraseCell if !self.sc.has(Mutant::CellFreedBeforeCas) => th.hit,
+            Act::CellToCell | Act::CellToNode => 1 << (th.hit - 1),
+            Act::EraseCell if !self.sc.has(Mutant::CellFreedBeforeCas) => 1 << (th.hit - 1),
             Act::NodeAndVictim => 1,
             _ => 0,
         };
@@ -365,7 +352,7 @@ impl Step<'_> {
             th.cell_bucket = 0;
         }
         th.act = Act::None;
-        th.victim = Pair::default();
+        th.taken = Default::default();
         th.old = old;
         self.leave();
         Ok(())

@@ -51,6 +51,9 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (WriterWaitsForHelper, "growth", "progress"),
     (HelperWaitsForClaimant, "growth-three-helpers", "progress"),
     (InsertWaitsForCell, "withheld-cells", "progress"),
+    (ScanMeetsWholeBucket, "shrink-scan", "scan"),
+    (ScanNotValidated, "scan", "scan"),
+    (ScanStaysInTable, "growth-scan", "scan"),
 ];
 
 #[test]
