@@ -2,7 +2,9 @@
 
 use crate::migrate::share;
 use crate::scenario::{Codec, Mutant, Scenario};
-use crate::state::{ABSENT, FREE, Fault, Header, Life, MAX_BUCKETS, MAX_NODES, Pair, Pc, State, Thread, fault};
+use crate::state::{
+    ABSENT, FREE, Fault, Header, Life, MAX_BUCKETS, MAX_NODES, Pair, Pc, State, Thread, fault,
+};
 
 type Checked = Result<(), Fault>;
 
@@ -110,11 +112,15 @@ fn bucket_holds(sc: &Scenario, s: &State, bucket: usize) -> Checked {
         }
         1 if h.is(Header::CLAIMED) => {}
         0 => {}
-        claimers => return fault(format!("claims: {claimers} threads have bucket {bucket}'s lane, which is {h:?}")),
+        claimers => {
+            return fault(format!("claims: {claimers} threads have bucket {bucket}'s lane, which is {h:?}"));
+        }
     }
     for th in s.threads.iter().filter(|th| s.holds_version(sc, th, bucket)) {
         if !h.is(Header::MOVED) && th.h.tag() > s.version(bucket) {
-            return fault(format!("versions: a thread holds a newer version of bucket {bucket} than the bucket"));
+            return fault(format!(
+                "versions: a thread holds a newer version of bucket {bucket} than the bucket"
+            ));
         }
     }
     Ok(())
@@ -166,8 +172,8 @@ fn reclamation(sc: &Scenario, s: &State) -> Checked {
     Ok(())
 }
 
-/// Every thread is through: nothing is reserved, private, waiting or lost, and destroying the map gives back the rest,
-/// each thing once, also in the middle of a migration.
+/// Every thread is through: nothing is reserved, private, waiting or lost, and destroying the map gives back
+/// the rest, each thing once, also in the middle of a migration.
 fn nothing_left(sc: &Scenario, s: &State) -> Checked {
     let mut reached = [false; 32];
     let mut dropped = [0_u8; 32];
@@ -186,7 +192,8 @@ fn nothing_left(sc: &Scenario, s: &State) -> Checked {
             }
             for entry in contents(sc, s, bucket) {
                 let key = sc.keys.iter().position(|key| key.code == entry.key).expect("a key");
-                let passed_on = h.is(Header::FROZEN) && s.headers[sc.bucket(table + 1, key)] != Header::VIRGIN;
+                let passed_on =
+                    h.is(Header::FROZEN) && s.headers[sc.bucket(table + 1, key)] != Header::VIRGIN;
                 if !passed_on || sc.has(Mutant::DestroyDropsFrozen) {
                     dropped[usize::from(entry.value)] += 1;
                 }
@@ -200,7 +207,8 @@ fn nothing_left(sc: &Scenario, s: &State) -> Checked {
     }
     for (value, life) in s.entries.iter().enumerate() {
         let wanted = u8::from(*life == Life::Live);
-        if sc.codec == Codec::Entry && (dropped[value] != wanted || !matches!(life, Life::Live | Life::Free)) {
+        if sc.codec == Codec::Entry && (dropped[value] != wanted || !matches!(life, Life::Live | Life::Free))
+        {
             return fault(format!(
                 "leak: at the end entry {value} is {life:?} and would be dropped {} times",
                 dropped[value]

@@ -63,9 +63,10 @@ struct Frame {
 
 /// Searches all states. An error is the first run found that breaks a property.
 ///
-/// The graph of states has no cycle (else the search reports it), so every run is finite whatever the schedule: no
-/// subset of the threads can run for ever, and as no step ever blocks, those that go on reach the end of their programs
-/// however many of the others have stopped for good. `solo` says within how many of its own steps.
+/// The graph of states has no cycle (else the search reports it), so every run is finite whatever the
+/// schedule: no subset of the threads can run for ever, and as no step ever blocks, those that go on reach
+/// the end of their programs however many of the others have stopped for good. `solo` says within how many of
+/// its own steps.
 pub fn explore(sc: &Scenario) -> Result<Counted, Box<Broken>> {
     let start = Instant::now();
     let mut seen: Map<Solo> = Map::default();
@@ -155,7 +156,8 @@ pub fn shortest(sc: &Scenario, most: usize) -> Option<Broken> {
 pub fn print_run(sc: &Scenario, broken: &Broken) {
     for (t, s) in &broken.run {
         let th = &s.threads[*t];
-        let headers: Vec<_> = (0..sc.buckets()).map(|b| format!("{:?} {}", s.headers[b], cells(sc, s, b))).collect();
+        let headers: Vec<_> =
+            (0..sc.buckets()).map(|b| format!("{:?} {}", s.headers[b], cells(sc, s, b))).collect();
         println!(
             "  t{t} {:24} {:11} tbl {} | {}",
             format!("{:?}", s.op(sc, *t)),

@@ -1,7 +1,7 @@
 //! The header word of a bucket.
 
-/// The one word that decides: flags, valid bits of the cells, the lane of each cell, and a tag that is a version (plain) or
-/// a node and a count of the changes under it (mixed).
+/// The one word that decides: flags, valid bits of the cells, the lane of each cell, and a tag that is a
+/// version (plain) or a node and a count of the changes under it (mixed).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Header(pub u32);
 

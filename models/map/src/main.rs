@@ -29,7 +29,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("{:28} {:>10} {:>11} {:>6} {:>5} {:>8}", "scenario", "states", "steps", "depth", "solo", "seconds");
+    println!(
+        "{:28} {:>10} {:>11} {:>6} {:>5} {:>8}",
+        "scenario", "states", "steps", "depth", "solo", "seconds"
+    );
     let mut broken = 0;
     for sc in &scenarios {
         match explore::explore(sc) {

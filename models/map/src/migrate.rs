@@ -1,7 +1,8 @@
-//! Migration: freeze the parents, make each child live with everything destined for it, mark the parents as moved.
+//! Migration: freeze the parents, make each child live with everything destined for it, mark the parents as
+//! moved.
 
-use crate::scenario::{Mutant, Op, Scenario};
-use crate::state::{Back, FREE, Fault, Header, Life, MAX_ENTRIES, Node, Pair, Pc, RESERVED, State, fault};
+use crate::scenario::{Mutant, Scenario};
+use crate::state::{Back, FREE, Fault, Header, Life, MAX_ENTRIES, Node, Pair, Pc, RESERVED, State};
 use crate::step::{Done, Step};
 
 /// Entries that a child is to get.
@@ -17,8 +18,8 @@ impl Share {
     }
 }
 
-/// What the parents in `group` of `table` hold for the bucket `kid`. The parents are frozen, so this is the same whenever
-/// it is asked; the model asks again where the code keeps a private copy.
+/// What the parents in `group` of `table` hold for the bucket `kid`. The parents are frozen, so this is the
+/// same whenever it is asked; the model asks again where the code keeps a private copy.
 pub fn share(sc: &Scenario, s: &State, table: u8, group: u8, kid: usize) -> Share {
     let mut share = Share::default();
     let mut add = |entry: Pair| {
@@ -40,29 +41,6 @@ pub fn share(sc: &Scenario, s: &State, table: u8, group: u8, kid: usize) -> Shar
 }
 
 impl Step<'_> {
-    pub fn load_next(&mut self) -> Done {
-        let th = *self.th();
-        let op = self.s.op(self.sc, self.t);
-        let next = self.s.tables[usize::from(th.table)].next;
-        let room = usize::from(th.table) + 1 < self.sc.tables.len();
-        match op {
-            Op::Resize if !next && room => self.th().pc = Pc::SetNext,
-            Op::Resize
-                if next
-                    && self.sc.has(Mutant::NextOnChildTable)
-                    && usize::from(th.table) + 2 < self.sc.tables.len() =>
-            {
-                // Came here through `next` and grows what it found, without asking `current`.
-                self.th().table += 1;
-            }
-            Op::Resize | Op::Help if next => self.th().pc = Pc::Cursor,
-            Op::Resize | Op::Help => self.th().pc = Pc::Return,
-            _ if next => self.begin_group_of_key(),
-            _ => self.th().pc = Pc::LoadHeader,
-        }
-        Ok(())
-    }
-
     pub fn begin_group(&mut self, group: u8, back: Back) {
         let th = self.th();
         th.h = Header::VIRGIN;
@@ -75,25 +53,26 @@ impl Step<'_> {
         }
     }
 
-    fn parents(&self) -> std::ops::Range<usize> {
+    pub fn parents(&self) -> std::ops::Range<usize> {
         let th = &self.s.threads[self.t];
         self.sc.members(th.table, th.group, self.sc.groups(th.table))
     }
 
-    fn kids(&self) -> std::ops::Range<usize> {
+    pub fn kids(&self) -> std::ops::Range<usize> {
         let th = &self.s.threads[self.t];
         self.sc.members(th.table + 1, th.group, self.sc.groups(th.table))
     }
 
-    fn first_kid(&mut self) {
+    pub fn first_kid(&mut self) {
         let first = self.kids().start;
         self.th().kid = first as u8;
         self.th().pc = Pc::KidLoad;
     }
 
-    fn next_kid(&mut self) {
+    pub fn next_kid(&mut self) {
         let early = self.sc.has(Mutant::WriterBeforeMoved) && self.th().back == Back::Operation;
-        let last = self.sc.has(Mutant::MovedAfterFirstChild) || usize::from(self.th().kid) + 1 == self.kids().end;
+        let last =
+            self.sc.has(Mutant::MovedAfterFirstChild) || usize::from(self.th().kid) + 1 == self.kids().end;
         let th = self.th();
         th.got = 0;
         th.entry = 0;
@@ -110,7 +89,7 @@ impl Step<'_> {
         }
     }
 
-    fn share(&self) -> Result<Share, Fault> {
+    pub fn share(&self) -> Result<Share, Fault> {
         let th = &self.s.threads[self.t];
         for parent in self.parents() {
             if let Some(node) = self.s.headers[parent].node() {
@@ -120,8 +99,9 @@ impl Step<'_> {
         Ok(share(self.sc, &self.s, th.table, th.group, usize::from(th.kid)))
     }
 
-    /// The next entry that may live in a cell turns to the first cell; after the last, the rest goes into a node.
-    fn place(&mut self, entry: u8) -> Done {
+    /// The next entry that may live in a cell turns to the first cell; after the last, the rest goes into a
+    /// node.
+    pub fn place(&mut self, entry: u8) -> Done {
         let share = self.share()?;
         let fits = |at: &usize| share.entries[*at].key != FREE && share.entries[*at].key != RESERVED;
         let next = (usize::from(entry)..share.len).find(fits);
@@ -143,7 +123,7 @@ impl Step<'_> {
     }
 
     /// Turns to the first cell from `cell` on that is not this helper's already.
-    fn place_from(&mut self, cell: u8) {
+    pub fn place_from(&mut self, cell: u8) {
         let cells = self.sc.cells;
         let th = self.th();
         match (cell..cells).find(|c| th.got >> c & 1 == 0) {
@@ -157,7 +137,7 @@ impl Step<'_> {
     }
 
     /// Whether this helper has put the entry into a cell of the child.
-    fn holds(&self, kid: usize, entry: Pair) -> bool {
+    pub fn holds(&self, kid: usize, entry: Pair) -> bool {
         let got = self.s.threads[self.t].got;
         (0..self.sc.cells).any(|c| got >> c & 1 == 1 && self.s.words[kid].keys[usize::from(c)] == entry.key)
     }
@@ -171,7 +151,8 @@ impl Step<'_> {
                 self.touch(parent)?;
                 self.s.headers[parent].0 |= Header::FROZEN;
                 let h = self.s.headers[parent];
-                // A parent that is moved has live children only: there is nothing to make, at most to mark the other parents.
+                // A parent that is moved has live children only: there is nothing to make, at most to mark
+                // the other parents.
                 if h.is(Header::MOVED) {
                     self.th().i = 0;
                     self.th().pc = Pc::SetMoved;
@@ -201,7 +182,8 @@ impl Step<'_> {
                 if *key == FREE {
                     *key = RESERVED;
                     self.th().got |= 1 << th.i;
-                    self.th().pc = if self.sc.has(Mutant::FillNotRechecked) { Pc::KidWrite } else { Pc::KidCheck };
+                    self.th().pc =
+                        if self.sc.has(Mutant::FillNotRechecked) { Pc::KidWrite } else { Pc::KidCheck };
                     return Ok(());
                 }
                 match (th.i + 1..self.sc.cells).find(|c| th.got >> c & 1 == 0) {
@@ -245,66 +227,12 @@ impl Step<'_> {
                 Ok(())
             }
             Pc::SetMoved => self.set_moved(),
-            Pc::SetNext => {
-                let next = usize::from(th.table) + 1;
-                // Of two that race here one loses, and frees a table that nobody has seen.
-                if !self.s.tables[next - 1].next {
-                    self.s.tables[next - 1].next = true;
-                    self.s.tables[next].life = Life::Live;
-                }
-                self.th().pc = Pc::Cursor;
-                Ok(())
-            }
-            Pc::Cursor => {
-                let table = &mut self.s.tables[usize::from(th.table)];
-                let mine = table.cursor;
-                if mine < self.sc.groups(th.table) {
-                    table.cursor += 1;
-                    self.begin_group(mine, Back::Help);
-                } else {
-                    self.th().pc = Pc::LoadLow;
-                }
-                Ok(())
-            }
-            Pc::LoadLow => {
-                let low = self.s.tables[usize::from(th.table)].low;
-                let groups = self.sc.groups(th.table);
-                if low == groups || self.sc.has(Mutant::CurrentBeforeMoved) {
-                    self.th().pc = Pc::CasCurrent;
-                    return Ok(());
-                }
-                let moved = self.sc.members(th.table, low, groups).all(|p| self.s.headers[p].is(Header::MOVED));
-                if !moved && self.sc.has(Mutant::HelperWaitsForClaimant) {
-                    return Ok(());
-                }
-                self.begin_group(low, Back::Advance);
-                Ok(())
-            }
-            Pc::CasLow => {
-                let table = &mut self.s.tables[usize::from(th.table)];
-                if table.low == th.group {
-                    table.low += 1;
-                }
-                self.th().pc = Pc::LoadLow;
-                Ok(())
-            }
-            Pc::CasCurrent => {
-                let won = self.s.current == th.table;
-                if won {
-                    self.s.current += 1;
-                }
-                if won || self.sc.has(Mutant::TableRetiredByLoser) {
-                    self.retire_table(usize::from(th.table))?;
-                }
-                self.th().pc = Pc::Return;
-                Ok(())
-            }
-            pc => unreachable!("{pc:?} is a step of an operation"),
+            _ => self.resize(),
         }
     }
 
     /// Puts into a node what found no cell.
-    fn build_kid(&mut self, kid: usize) -> Done {
+    pub fn build_kid(&mut self, kid: usize) -> Done {
         let mut node = Node { life: Life::Private, ..Node::default() };
         if !self.sc.has(Mutant::ChildPartial) {
             let share = self.share()?;
@@ -328,14 +256,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn give_up(&mut self) {
+    pub fn give_up(&mut self) {
         let th = self.th();
         th.kid = 0;
         th.group = 0;
         self.no_memory();
     }
 
-    fn publish(&mut self, kid: usize) -> Done {
+    pub fn publish(&mut self, kid: usize) -> Done {
         self.touch(kid)?;
         let th = *self.th();
         if self.s.headers[kid] == Header::VIRGIN || self.sc.has(Mutant::ChildOverwritten) {
@@ -363,7 +291,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn set_moved(&mut self) -> Done {
+    pub fn set_moved(&mut self) -> Done {
         let th = *self.th();
         let parent = self.parents().start + usize::from(th.i);
         self.touch(parent)?;
@@ -386,7 +314,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn end_group(&mut self) {
+    pub fn end_group(&mut self) {
         let th = self.th();
         th.i = 0;
         th.group = if th.back == Back::Advance { th.group } else { 0 };
@@ -398,14 +326,5 @@ impl Step<'_> {
             Back::Help => th.pc = Pc::LoadLow,
             Back::Advance => th.pc = Pc::CasLow,
         }
-    }
-
-    fn retire_table(&mut self, table: usize) -> Done {
-        if self.s.tables[table].life != Life::Live {
-            return fault(format!("reclamation: a table that is {:?} is retired", self.s.tables[table].life));
-        }
-        let freed = self.sc.has(Mutant::TableFreedAtOnce);
-        self.s.tables[table].life = if freed { Life::Free } else { Life::Retired(self.s.pinned()) };
-        Ok(())
     }
 }

@@ -5,8 +5,8 @@ use crate::state::{Life, Node, Thread, fault};
 use crate::step::{Done, Step};
 
 impl Step<'_> {
-    /// Puts a private node into the lowest free place, if there is memory: the allocator re-uses addresses as eagerly as it
-    /// can. Counts from 1.
+    /// Puts a private node into the lowest free place, if there is memory: the allocator re-uses addresses as
+    /// eagerly as it can. Counts from 1.
     pub fn alloc(&mut self, node: Node) -> Option<u8> {
         let place = self.s.nodes.iter().position(|n| n.life == Life::Free).expect("MAX_NODES is enough");
         if place >= self.sc.nodes {

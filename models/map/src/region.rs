@@ -1,5 +1,6 @@
-//! What handles a bucket as a whole: the scan of a region, and clearing. Also the reads of whole cells that both, and the
-//! move of a victim into the node, make before they know whether the header will still be the same.
+//! What handles a bucket as a whole: the scan of a region, and clearing. Also the reads of whole cells that
+//! both, and the move of a victim into the node, make before they know whether the header will still be the
+//! same.
 
 use crate::scenario::{Mutant, Op};
 use crate::state::{ABSENT, Act, Header, MAX_KEYS, Pair, Pc, fault};
@@ -73,7 +74,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The entries that were read without a validation are exactly those that the header change has taken out.
+    /// The entries that were read without a validation are exactly those that the header change has taken
+    /// out.
     pub fn commit_clear(&mut self, before: Header, entries: Vec<Pair>) -> Done {
         let th = *self.th();
         let cells = (0..self.sc.cells).filter(|&c| before.has_cell(c));

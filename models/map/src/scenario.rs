@@ -134,8 +134,8 @@ pub struct Scenario {
     pub codec: Codec,
     /// Writers look for a migration before they touch their bucket, and move the bucket first.
     pub eager: bool,
-    /// Readers of a frozen bucket that is not moved look whether the child is live, too. Without it they lean on the writers'
-    /// rule: nobody works in a child before its own parent is moved.
+    /// Readers of a frozen bucket that is not moved look whether the child is live, too. Without it they lean
+    /// on the writers' rule: nobody works in a child before its own parent is moved.
     pub cautious: bool,
     /// Overflow nodes that memory holds.
     pub nodes: usize,
@@ -262,7 +262,8 @@ impl Scenario {
 
     /// The value that the `op`-th operation of thread `t` brings.
     pub fn value(&self, t: usize, op: usize) -> u8 {
-        let before: usize = self.threads[..t].iter().map(|ops| ops.iter().filter(|op| op.writes()).count()).sum();
+        let before: usize =
+            self.threads[..t].iter().map(|ops| ops.iter().filter(|op| op.writes()).count()).sum();
         let own = self.threads[t][..op].iter().filter(|op| op.writes()).count();
         (1 + self.present.len() + before + own) as u8
     }

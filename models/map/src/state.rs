@@ -25,7 +25,8 @@ pub fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
     Err(what.into())
 }
 
-/// The key word of a cell. Keys that may live in cells have codes from 2 on; a key whose code is 0 or 1 must not.
+/// The key word of a cell. Keys that may live in cells have codes from 2 on; a key whose code is 0 or 1 must
+/// not.
 pub const FREE: u8 = 0;
 pub const RESERVED: u8 = 1;
 
@@ -62,8 +63,8 @@ pub struct Node {
     pub life: Life,
     pub len: u8,
     pub entries: [Pair; MAX_ENTRIES],
-    /// The version of the last plain header, for the way back. Given at publication; always that of the expected header, as
-    /// in the code that writes it when it builds.
+    /// The version of the last plain header, for the way back. Given at publication; always that of the
+    /// expected header, as in the code that writes it when it builds.
     pub version: u8,
 }
 
@@ -163,9 +164,9 @@ impl State {
         th.h != Header::VIRGIN && !th.h.is(Header::MIXED) && sc.bucket_of(th) == Some(bucket)
     }
 
-    /// Replaces the versions of each bucket by their ranks, from 1 on: 0 is the virgin header's. Only equality and "newer
-    /// than all" are ever asked of them, and the versions that threads still hold are never newer than the bucket's own
-    /// (checked), so a state and its renamed twin behave alike.
+    /// Replaces the versions of each bucket by their ranks, from 1 on: 0 is the virgin header's. Only
+    /// equality and "newer than all" are ever asked of them, and the versions that threads still hold are
+    /// never newer than the bucket's own (checked), so a state and its renamed twin behave alike.
     pub fn rename_versions(&mut self, sc: &Scenario) {
         for bucket in 0..sc.buckets() {
             if self.headers[bucket] == Header::VIRGIN {

@@ -1,5 +1,5 @@
-//! One step of one thread: exactly one access to shared memory that others can tell apart, and the private work up to
-//! the next. The operations on a bucket are here, the migration is in [`crate::migrate`].
+//! One step of one thread: exactly one access to shared memory that others can tell apart, and the private
+//! work up to the next. The operations on a bucket are here, the migration is in [`crate::migrate`].
 
 use crate::check::check;
 use crate::scenario::{Codec, Mutant, Op, Scenario};
@@ -203,14 +203,17 @@ impl Step<'_> {
             return fault("I3: a frozen header in a table without a successor");
         }
         if h.is(Header::FROZEN) {
-            // Before the operation goes elsewhere it gives back what it has here. The lane is nobody's any more.
+            // Before the operation goes elsewhere it gives back what it has here. The lane is nobody's any
+            // more.
             self.th().claimed = false;
             if self.th().cell != 0 && !self.sc.has(Mutant::CellKeptAfterFreeze) {
                 self.leave();
                 return Ok(());
             }
         }
-        if h.is(Header::MOVED) || (h.is(Header::FROZEN) && get && self.sc.has(Mutant::ReaderTakesUninitialised)) {
+        if h.is(Header::MOVED)
+            || (h.is(Header::FROZEN) && get && self.sc.has(Mutant::ReaderTakesUninitialised))
+        {
             self.th().cell = 0;
             self.move_on();
             return Ok(());
@@ -299,7 +302,8 @@ impl Step<'_> {
             0 => self.sc.has(Mutant::NoValidationOfMiss),
             _ => self.sc.has(Mutant::NoValidation),
         };
-        // A hit in the node needs no second look: the node is immutable, and was the bucket's when the header was loaded.
+        // A hit in the node needs no second look: the node is immutable, and was the bucket's when the header
+        // was loaded.
         if planted || th.hit == IN_NODE {
             return self.validated();
         }
@@ -319,7 +323,10 @@ impl Step<'_> {
     pub fn done(&mut self) -> Done {
         let th = *self.th();
         if th.seen >> th.val & 1 == 0 {
-            return fault(format!("linearizability: the answer {} was never the value during the call", th.val));
+            return fault(format!(
+                "linearizability: the answer {} was never the value during the call",
+                th.val
+            ));
         }
         self.settle();
         self.leave();

@@ -1,4 +1,5 @@
-//! Every planted bug is caught, by the property that it breaks. A model that lets a mutant live would prove nothing.
+//! Every planted bug is caught, by the property that it breaks. A model that lets a mutant live would prove
+//! nothing.
 
 use map_model::explore::{explore, shortest};
 use map_model::scenario::Mutant::{self, *};
@@ -61,7 +62,8 @@ fn every_planted_bug_is_caught() {
     let mut wrong = Vec::new();
     for &(mutant, scenario, property) in PLANTED {
         let sc = suite::named(scenario).expect("a scenario of that name").planted(mutant);
-        // The shortest run tells most; waiting for ever is no fault of one step, and only the whole search finds it.
+        // The shortest run tells most; waiting for ever is no fault of one step, and only the whole search
+        // finds it.
         let found = shortest(&sc, usize::MAX).map_or_else(|| explore(&sc), |broken| Err(Box::new(broken)));
         match found {
             Ok(counted) => wrong.push(format!("{mutant:?} lives in {scenario}: {counted:?}")),

@@ -1,5 +1,5 @@
-//! A second opinion on the search itself: stateright, an independent checker, walks the same steps from the same initial
-//! state and must come to the same number of states, and must find a planted bug as well.
+//! A second opinion on the search itself: stateright, an independent checker, walks the same steps from the
+//! same initial state and must come to the same number of states, and must find a planted bug as well.
 
 use map_model::scenario::{Mutant, Scenario};
 use map_model::state::State;
@@ -41,7 +41,9 @@ impl Model for Walk {
 
 #[test]
 fn counts_the_same_states() {
-    for name in ["hot-key", "mixed", "entries-change", "growth", "growth-no-memory-entries", "shrink", "two-resizers"] {
+    for name in
+        ["hot-key", "mixed", "entries-change", "growth", "growth-no-memory-entries", "shrink", "two-resizers"]
+    {
         let sc = suite::named(name).expect("a scenario of that name");
         let counted = explore::explore(&sc).unwrap_or_else(|broken| panic!("{name}: {}", broken.fault));
         let checker = Walk(sc).checker().spawn_bfs().join();
