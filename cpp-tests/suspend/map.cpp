@@ -8,7 +8,7 @@ namespace suspend {
 namespace {
 
 // Keys 0..kHot are shared by all workers. Counters stand at kCounters; bulk keys of a worker at (id + 1) << 32.
-constexpr std::uint64_t kHot = 64, kCounters = 1000, kCounterKeys = 8, kBulk = 12'000;
+constexpr std::uint64_t kHot = 64, kCounters = 1000, kCounterKeys = 8, kBulk = 6'000;
 
 enum class Keys { kWords, kBytes };
 
@@ -161,17 +161,19 @@ public:
 
     bool resizes() const override { return true; }
 
-    // From small to large and back, with the worker's own keys.
-    void storm(Worker& worker) override {
-        const std::uint64_t base = (std::uint64_t{worker.id} + 1) << 32;
-        for (std::uint64_t i = 0; i < kBulk; ++i) {
-            const Key key(base + i);
+    // With the worker's own keys. The frozen ones hold up to kBulk keys each, so a large cycle goes on until it has grown
+    // the map twice.
+    void storm(Worker& worker, bool large) override {
+        const std::uint64_t base = (std::uint64_t{worker.id} + 1) << 32, growths = sizes().growths;
+        std::uint64_t n = 0;
+        for (; large ? n < 200 * kBulk && (n % 256 != 0 || sizes().growths < growths + 2) : n < kBulk; ++n) {
+            const Key key(base + n);
             const std::uint64_t value = fresh(worker, key.number);
             MUST(conex_map_insert(map_, key.data, key.size, &value, nullptr));
             step(worker);
         }
-        for (std::uint64_t i = 0; i < kBulk; ++i) {
-            const Key key(base + i);
+        while (n-- > 0) {
+            const Key key(base + n);
             std::uint64_t value = 0;
             MUST(conex_map_remove(map_, key.data, key.size, &value));
             check(worker, key.number, value);

@@ -79,9 +79,10 @@ public:
     virtual void run(Worker& worker, unsigned operation) = 0;
     // Brings the container into a state in which the operation has something to do. Not under test.
     virtual void prepare(Worker&, unsigned) {}
-    // Containers that resize: asks every worker for a cycle of growth and shrink.
+    // Containers that resize: a cycle of growth and shrink; `large`: one that grows the container at least twice, whatever
+    // the others have left in it, and shrinks it.
     virtual bool resizes() const { return false; }
-    virtual void storm(Worker&) {}
+    virtual void storm(Worker&, bool) {}
     virtual Sizes sizes() { return {}; }
     // After all workers have ended: empties the container and says what is wrong, or nothing.
     virtual std::string verify(std::vector<std::unique_ptr<Worker>>& workers) = 0;

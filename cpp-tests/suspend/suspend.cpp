@@ -159,13 +159,19 @@ private:
     }
 
     void at_random() {
-        std::atomic<bool> stop{false}, storm{false};
+        std::atomic<bool> stop{false};
+        enum { kNone, kSmall, kLarge };
+        std::atomic<int> storm{kNone}, storming{0};
         std::vector<std::thread> threads;
         for (auto& worker : workers_)
             threads.emplace_back([&, w = worker.get()] {
                 w->thread.enlist();
                 while (!stop.load(std::memory_order_relaxed)) {
-                    if (storm.load(std::memory_order_relaxed)) subject_->storm(*w);
+                    if (const int kind = storm.load(std::memory_order_relaxed); kind != kNone) {
+                        storming += kind == kLarge;
+                        subject_->storm(*w, kind == kLarge);
+                        storming -= kind == kLarge;
+                    }
                     work(*w, subject_->pick(*w));
                 }
             });
@@ -183,6 +189,12 @@ private:
             const std::vector<unsigned> before_round = std::move(frozen);
             frozen.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
             const std::vector<unsigned> runners(order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+            const bool resize = large && subject_->resizes();
+            if (resize) { // freeze them in the middle of growing and shrinking, if it can be arranged
+                storm = kSmall;
+                const timespec pause{0, static_cast<long>(rng_.below(10'000'000))};
+                nanosleep(&pause, nullptr);
+            }
             for (volatile std::uint64_t spin = rng_.below(5'000); spin > 0;) spin = spin - 1;
 
             // Some stay frozen from the round before, where they were.
@@ -202,9 +214,10 @@ private:
             for (unsigned id : frozen) frozen_in.push_back(workers_[id]->operation.load());
 
             const Sizes before = subject_->sizes();
+            storm = kNone;
             bool fine = others_complete(runners, large ? 20'000 : 100);
-            if (fine && large && subject_->resizes()) {
-                storm = true;
+            if (fine && resize) {
+                storm = kLarge;
                 const double deadline = now() + 12 * settings.watchdog;
                 Sizes s;
                 while (fine) {
@@ -212,7 +225,8 @@ private:
                     if (s.growths >= before.growths + 2 && s.shrinks > before.shrinks) break;
                     fine = now() < deadline && others_complete(runners, 1);
                 }
-                storm = false;
+                storm = kNone;
+                while (fine && storming.load() != 0) fine = others_complete(runners, 1);
                 frozen_growths_ += s.growths - before.growths;
                 frozen_shrinks_ += s.shrinks - before.shrinks;
             }
