@@ -4,11 +4,13 @@
 pub mod ffi;
 mod mem;
 mod options;
+mod queue;
 mod reclaim;
 mod stack;
 mod sync;
 
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
+pub use queue::Queue;
 pub use reclaim::{BarrierError, Domain, DomainStats, Guard, RetireFn};
 pub use stack::Stack;

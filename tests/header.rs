@@ -19,6 +19,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Domains", "domain"),
     ("Guards", "guard"),
     ("Stack", "stack"),
+    ("Queue", "queue"),
 ];
 
 fn root() -> PathBuf {

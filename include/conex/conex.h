@@ -598,6 +598,167 @@ CONEX_API conex_status conex_stack_is_empty(const struct conex_stack *stack, boo
 #define CONEX_STACK_OPTIONS_INIT \
     {sizeof(conex_stack_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS}
 
+/* =========================================================================================================
+ * Queue
+ *
+ * A queue hands elements over in the order in which they came in, from any number of threads to any number of threads.
+ * It grows as needed. All functions but destroy may be called by any number of threads at the same time; each takes
+ * effect at one moment during its call, a batch with one moment for each of its elements. There is one order for all
+ * of them: what one thread pushes comes out in its order, and an element that was in before another was pushed comes
+ * out before it.
+ *
+ * An element that is pushed moves into the queue, one that is popped moves out: `drop` is never called for it, and no
+ * destructor is ever delayed. No thread ever waits for another: one that is stopped inside a push hides its own element
+ * only, and one that is stopped anywhere holds back at most a few segments of the queue's memory. Guards do not matter
+ * to a queue.
+ * ====================================================================================================== */
+
+/** A queue; made by `conex_queue_new`. */
+typedef struct conex_queue conex_queue;
+
+/** How a queue is made. Initialise it with `CONEX_QUEUE_OPTIONS_INIT`, then change what should differ. */
+typedef struct conex_queue_options {
+    /** `sizeof(conex_queue_options)`, as the macro sets it. */
+    size_t struct_size;
+    /** Must be 0. */
+    uint64_t flags;
+    /** What the queue holds; 8-byte words by default. */
+    conex_element element;
+    /** The domain whose threads use the queue; NULL for the default one. It must outlive the queue. */
+    conex_domain *domain;
+    /** Where the queue's memory comes from. */
+    conex_allocator allocator;
+    /**
+     * Memory is allocated in segments of about this many elements. 0: chosen by the queue, which begins with about
+     * 1 KiB and goes up to 16. A hint: a very large number is not followed.
+     */
+    size_t segment;
+} conex_queue_options;
+
+/**
+ * Makes an empty queue.
+ *
+ * @param options  How; NULL for a queue of 8-byte words in the default domain.
+ * @param out      Receives the queue, with `CONEX_OK`. To be destroyed with `conex_queue_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `out` is NULL.
+ * @retval CONEX_ERR_INVALID    An option is out of range: see `conex_queue_options` and `conex_element`.
+ * @retval CONEX_ERR_HANDLE     `options->domain` is not a live domain.
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_queue_new(const struct conex_queue_options *options, struct conex_queue **out);
+
+/**
+ * Destroys a queue: ends the life of the elements it still holds with their `drop`, oldest first, on this thread, and
+ * gives back all its memory before it returns.
+ *
+ * @param queue  The queue, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live queue (recently destroyed ones are recognised).
+ *
+ * Progress: wait-free but for the calls of `drop` and of the allocator.
+ */
+CONEX_API conex_status conex_queue_destroy(struct conex_queue *queue);
+
+/**
+ * Moves an element to the end of the queue.
+ *
+ * @param queue    The queue.
+ * @param element  The element; with `CONEX_OK` it is the queue's.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
+ *
+ * Progress: lock-free if the allocator is; allocates a segment now and then.
+ */
+CONEX_API conex_status conex_queue_push(struct conex_queue *queue, const void *element);
+
+/**
+ * Moves `n` elements to the end of the queue, in the order of the array. The order is kept in any case; elements that
+ * other threads push meanwhile may come between them. It costs much less than `n` single pushes.
+ *
+ * @param queue     The queue.
+ * @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
+ * @param n         How many.
+ * @param count     Optional. Receives `n` with `CONEX_OK`, and with `CONEX_ERR_NO_MEMORY` how many are in the queue.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements.
+ * @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
+ *                              which: pass one if elements need to be dropped.)
+ *
+ * Progress: lock-free if the allocator is; allocates segments as needed.
+ */
+CONEX_API conex_status conex_queue_push_n(struct conex_queue *queue, const void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the oldest element out of the queue.
+ *
+ * @param queue    The queue.
+ * @param element  Receives the element with `CONEX_OK`; it is the caller's then.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_EMPTY
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop(struct conex_queue *queue, void *element);
+
+/**
+ * Moves up to `n` elements out of the queue, the oldest first, each at a moment of its own. It takes what is there and
+ * does not wait for more; while other threads push and pop, it may take fewer than there are.
+ *
+ * @param queue     The queue.
+ * @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n         How many at most.
+ * @param count     Receives how many were popped.
+ *
+ * @retval CONEX_OK     At least one was popped, or `n` is 0.
+ * @retval CONEX_EMPTY  `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n(struct conex_queue *queue, void *elements, size_t n, size_t *count);
+
+/**
+ * Tells about how many elements the queue holds: exactly, when nobody is pushing or popping.
+ *
+ * @param queue  The queue.
+ * @param len    Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_len(const struct conex_queue *queue, size_t *len);
+
+/**
+ * Tells whether the queue was empty at a moment during the call.
+ *
+ * @param queue  The queue.
+ * @param empty  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_is_empty(const struct conex_queue *queue, bool *empty);
+
+/* The defaults of a conex_queue_options: 8-byte words, the default domain, the allocator of the process. */
+#define CONEX_QUEUE_OPTIONS_INIT \
+    {sizeof(conex_queue_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS, 0}
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -20,6 +20,7 @@ mod options;
 pub mod domain;
 pub mod element;
 pub mod guard;
+pub mod queue;
 pub mod stack;
 pub mod status;
 pub mod version;
