@@ -4,6 +4,8 @@
 
 #include "record.hpp"
 
+#ifdef CONEX_MAP_OPTIONS_INIT // TRANSITION
+
 namespace record {
 namespace {
 
@@ -152,3 +154,4 @@ const Register bytes({"map_bytes", "map", 4, 400, []() -> std::unique_ptr<Contai
 
 } // namespace
 } // namespace record
+#endif // TRANSITION

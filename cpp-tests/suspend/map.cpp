@@ -4,6 +4,8 @@
 
 #include "sequence.hpp"
 
+#ifdef CONEX_MAP_OPTIONS_INIT // TRANSITION
+
 namespace suspend {
 namespace {
 
@@ -352,3 +354,4 @@ const Register strings("map", false, []() -> std::unique_ptr<Subject> { return s
 
 } // namespace
 } // namespace suspend
+#endif // TRANSITION
