@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
+mod map;
 mod mem;
 mod options;
 mod queue;
@@ -9,6 +10,7 @@ mod reclaim;
 mod stack;
 mod sync;
 
+pub use map::{Decision, ExchangeError, InsertError, Map, MapHasher, MapStats, RandomState, Updated};
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
 pub use queue::Queue;
