@@ -4,8 +4,6 @@
 
 #include "record.hpp"
 
-#ifdef CONEX_MAP_OPTIONS_INIT // TRANSITION
-
 namespace record {
 namespace {
 
@@ -154,4 +152,3 @@ const Register bytes({"map_bytes", "map", 4, 400, []() -> std::unique_ptr<Contai
 
 } // namespace
 } // namespace record
-#endif // TRANSITION

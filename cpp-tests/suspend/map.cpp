@@ -4,8 +4,6 @@
 
 #include "sequence.hpp"
 
-#ifdef CONEX_MAP_OPTIONS_INIT // TRANSITION
-
 namespace suspend {
 namespace {
 
@@ -47,7 +45,10 @@ public:
         const Key key(number);
         std::uint64_t value = fresh(worker, number), found = 0;
         switch (operation) {
-        case kGet: return seen(worker, number, conex_map_get(map_, key.data, key.size, &found), found);
+        case kGet: {
+            const auto status = conex_map_get(map_, key.data, key.size, &found);
+            return seen(worker, number, status, found);
+        }
         case kContains: {
             bool is = false;
             MUST(conex_map_contains(map_, key.data, key.size, &is));
@@ -354,4 +355,3 @@ const Register strings("map", false, []() -> std::unique_ptr<Subject> { return s
 
 } // namespace
 } // namespace suspend
-#endif // TRANSITION

@@ -326,7 +326,7 @@ private:
             if (now() >= latest) rows_[operation].every = false;
 
             begin = now();
-            while (stall_.empty() && now() < begin + share * 0.5) {
+            for (unsigned go = 0; stall_.empty() && (now() < begin + share * 0.5 || (rows_[operation].parks < 10 && go < 50)); ++go) {
                 unsigned more[8];
                 for (unsigned& distance : more) distance = 1 + static_cast<unsigned>(rng_.below(60));
                 // An operation's length varies; what is too far for this one is too far.
