@@ -1,5 +1,10 @@
 //! The C functions of the queue, called as C calls them: every status, every out-parameter.
 
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::undocumented_unsafe_blocks,
+    reason = "the C functions are called as C calls them"
+)]
 #![cfg(all(feature = "capi", not(loom)))]
 
 mod common;

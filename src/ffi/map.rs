@@ -26,7 +26,7 @@ use super::handle::{self, Handle};
 use super::map_elements::KeysAndValues;
 use super::options::{self, Extensible};
 use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_OK};
-use crate::map::{BlobMap, ByteHash, random_seed};
+use crate::map::{BlobMap, ByteHash, WordMap, random_seed};
 
 /// A map; made by `conex_map_new`.
 pub struct conex_map {
@@ -52,8 +52,8 @@ pub const CONEX_KEY_FIXED: conex_key_kind = 0;
 /// Keys are byte strings of any length, 0 included.
 pub const CONEX_KEY_BYTES: conex_key_kind = 1;
 
-/// The hash of a key: equal keys must have equal hashes, always. All bits should depend on all of the key; the top bits
-/// choose the bucket. It must not unwind.
+/// The hash of a key: equal keys must have equal hashes, always. Keys with equal hashes are told apart by `equal`, one after
+/// the other; the map mixes the bits itself. It must not unwind.
 pub type conex_hash_fn = Option<
     unsafe extern "C-unwind" fn(key: *const c_void, key_len: usize, seed: u64, ctx: *mut c_void) -> u64,
 >;
@@ -80,7 +80,8 @@ pub struct conex_map_options {
     /// What keys are.
     pub key: conex_key_kind,
     /// For `CONEX_KEY_FIXED`: size, alignment, and optionally `clone` and `drop` of keys, which come together: without
-    /// them the map keeps a copy of the bytes. For `CONEX_KEY_BYTES` it must be as the macro sets it.
+    /// them the map keeps a copy of the bytes. The map moves its keys, and may read a key at its old and its new place at
+    /// the same time: neither may depend on its address. For `CONEX_KEY_BYTES` it must be as the macro sets it.
     pub key_element: conex_element,
     /// What values are; 8-byte words by default.
     pub value: conex_element,
@@ -225,4 +226,24 @@ pub(super) unsafe fn key<'a>(
     }
     // SAFETY: the caller's promise.
     Ok(unsafe { core::slice::from_raw_parts(key.cast(), len) })
+}
+
+/// The common case, first: a map from words to words, and a key that is one.
+///
+/// # Safety
+/// `key` is null or readable for `len` bytes.
+#[inline(always)]
+pub(super) unsafe fn word(map: &conex_map, key: *const c_void, len: usize) -> Option<(&WordMap, u64)> {
+    let words = map.map.words()?;
+    if key.is_null() || len != 8 {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    Some((words, unsafe { key.cast::<u64>().read_unaligned() }))
+}
+
+/// Calls `body`, and keeps it out of the caller's code, so that the common case needs few registers.
+#[inline(never)]
+pub(super) fn apart<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }

@@ -34,6 +34,7 @@ pub(super) struct Table {
     next: AtomicPtr<Table>,
     buckets: *const Bucket,
     log2: u32,
+    period: u32,
     /// Keeps what every operation reads off the line that migrating threads write. A padding and not an alignment: see
     /// [`Table::layout`].
     _apart: [u64; 12],
@@ -82,6 +83,7 @@ impl Table {
             next: AtomicPtr::new(ptr::null_mut()),
             buckets,
             log2,
+            period: super::resize::period(log2) as u32,
             _apart: [0; 12],
             progress: Progress::default(),
         };
@@ -107,6 +109,12 @@ impl Table {
     #[inline]
     pub(super) fn log2(&self) -> u32 {
         self.log2
+    }
+
+    /// How often to look at the load: see [`period`](super::resize::period).
+    #[inline]
+    pub(super) fn period(&self) -> usize {
+        self.period as usize
     }
 
     /// The number of buckets.
@@ -143,9 +151,15 @@ impl Table {
     /// The table that this one migrates to.
     #[inline]
     pub(super) fn next(&self) -> Option<&Self> {
-        // (4) Acquire: the new table's fields and its zeroed buckets.
         // SAFETY: null, or published by `set_next`; freed after this table was, or with it, so it outlives the borrow.
-        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+        unsafe { self.next_ptr().as_ref() }
+    }
+
+    /// The same as the pointer that its maker had: one that may be stored, and freed.
+    #[inline]
+    pub(super) fn next_ptr(&self) -> *mut Self {
+        // (4) Acquire: the new table's fields and its zeroed buckets.
+        self.next.load(Ordering::Acquire)
     }
 
     /// Whether a migration out of this table was begun.
