@@ -14,10 +14,15 @@ workflow() { cmake --workflow --preset "$1"; }
 stages=$*
 if [ -z "$stages" ]; then
     stages="lint preset-dev preset-clang preset-asan preset-tsan"
-    for rung in model loom miri linearizability memory suspend asan tsan valgrind; do
+    for rung in model loom miri linearizability suspend memory life fuzz asan tsan valgrind; do
         if [ -x "ci/$rung.sh" ]; then stages="$stages $rung"; else echo "check: without $rung: there is no ci/$rung.sh"; fi
     done
 fi
+
+# Each rung adds a line with its cases.
+mkdir -p build
+export CONEX_REPORT="$PWD/build/check.report"
+: >"$CONEX_REPORT"
 
 ci/setup.sh check
 for name in $stages; do
@@ -28,3 +33,4 @@ for name in $stages; do
     esac
 done
 echo "check: passed: $stages"
+cat "$CONEX_REPORT"
