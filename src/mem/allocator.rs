@@ -6,10 +6,10 @@ use core::fmt;
 use core::ptr::NonNull;
 
 /// Gives `size` bytes aligned to `align`, or NULL. May be called from any thread that uses the container.
-pub type AllocFn = unsafe extern "C" fn(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void;
+pub type AllocFn = unsafe extern "C-unwind" fn(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void;
 
 /// Takes back what [`AllocFn`] gave, with the same size and alignment. May be called from any thread.
-pub type FreeFn = unsafe extern "C" fn(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void);
+pub type FreeFn = unsafe extern "C-unwind" fn(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void);
 
 /// There was no memory for what the operation needed; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

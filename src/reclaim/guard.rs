@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::domain::Domain;
 use super::pinned::Pinned;
+use super::thread;
 use crate::sync::Ordering;
 
 /// A session over many operations of one thread, in one domain.
@@ -17,6 +18,7 @@ pub struct Guard {
     // Dropped in this order: the pin before what keeps its domain alive.
     pinned: Pinned,
     domain: Domain,
+    thread: usize,
 }
 
 impl Guard {
@@ -28,13 +30,19 @@ impl Guard {
             record.session_since.store(domain.shared().clock(), Ordering::Relaxed);
         }
         record.sessions.store(sessions + 1, Ordering::Relaxed);
-        Self { pinned, domain }
+        Self { pinned, domain, thread: thread::id() }
     }
 
     /// The domain of the session.
     #[must_use]
     pub fn domain(&self) -> &Domain {
         &self.domain
+    }
+
+    /// Whether the calling thread is the one that entered the session. Rust's own rules see to that; the C layer asks.
+    #[must_use]
+    pub fn is_of_this_thread(&self) -> bool {
+        self.thread == thread::id()
     }
 
     /// Ends the session and begins a new one: references obtained so far end (which the borrow checker sees to), and

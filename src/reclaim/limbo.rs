@@ -33,18 +33,22 @@
 //!   block as its retirer left it. RMWs on one word continue each other's release sequences, so this holds for every
 //!   block of the chain.
 //! - (3) the Release store of a chain in `sealed` → (4) the Acquire swap that takes it for disposal.
-//! - (5) the sweep's clearing of `dirty` happens before its swap (2); a retirer whose CAS (1) reads from that swap
-//!   therefore reads `dirty` as cleared and puts the limbo on the list again.
+//! - (5) the sweep's clearing of `dirty` happens before its exchange (2) of each open stack, an empty one too; a retirer
+//!   whose CAS (1) comes after that exchange therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
+//!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
+//! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
 //!
 //! `retire` and `seal` are lock-free: a CAS fails only because another block was pushed. Dropping the limbo waits for
-//! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
-//! drop returns) and for nothing else.
+//! threads that are disposing of one of its chains at that moment (they run destructors that must have run when the
+//! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
+//! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::ptr;
 
 use crossbeam_utils::CachePadded;
@@ -71,12 +75,12 @@ const BATCH_BYTES: u64 = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) next: AtomicPtr<Link>,
-    meta: UnsafeCell<Meta>,
+    meta: Cell<Meta>,
 }
 
 impl Link {
     pub(crate) fn new() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), meta: UnsafeCell::new(Meta(0)) }
+        Self { next: AtomicPtr::new(ptr::null_mut()), meta: Cell::new(Meta(0)) }
     }
 }
 
@@ -133,6 +137,8 @@ pub(super) struct Bins {
     /// Link of the domain's dirty list; belongs to whoever turned `dirty` from false to true until the sweep.
     next_dirty: AtomicPtr<Bins>,
     shared: Counted<Shared>,
+    /// The same `Bins`, as a pointer into the whole `Inner`, which a reference to the part is not.
+    whole: *const Bins,
     dispose: unsafe fn(*const Bins, *mut Link, u8),
     /// Takes, or gives up, one reference to the whole `Inner`.
     retain: unsafe fn(*const Bins),
@@ -152,7 +158,7 @@ unsafe impl<D: Dispose> Send for Inner<D> {}
 // SAFETY: as above.
 unsafe impl<D: Dispose> Sync for Inner<D> {}
 
-/// A limbo that does not keep its domain alive: the domain's own.
+/// A limbo that does not keep its domain alive: the domain's own. Whoever drops it closes it before.
 pub(super) struct Owned<D: Dispose> {
     inner: Counted<Inner<D>>,
 }
@@ -167,11 +173,16 @@ impl<D: Dispose> Owned<D> {
             dirty: AtomicBool::new(false),
             next_dirty: AtomicPtr::new(ptr::null_mut()),
             shared: shared.clone(),
+            whole: ptr::null(),
             dispose: dispose_of::<D>,
             retain: retain::<D>,
             release: release::<D>,
         };
-        Ok(Self { inner: Counted::new(Inner { bins, dispose })? })
+        let inner = Counted::new(Inner { bins, dispose })?;
+        let whole = Counted::as_raw(&inner).cast::<Bins>();
+        // SAFETY: the first field of the fresh `Inner`, which nobody else has seen.
+        unsafe { (*whole.cast_mut()).whole = whole };
+        Ok(Self { inner })
     }
 
     /// See [`Limbo::retire`].
@@ -183,20 +194,33 @@ impl<D: Dispose> Owned<D> {
         // SAFETY: the caller's promise.
         unsafe { self.inner.bins.retire(pinned, block, kind, bytes) };
     }
-}
 
-impl<D: Dispose> Drop for Owned<D> {
-    fn drop(&mut self) {
-        // SAFETY: the owner drops the limbo: nobody uses the container any more.
-        unsafe { self.inner.bins.close() };
+    /// Disposes of everything, now. True if the limbo is left on the domain's dirty list.
+    ///
+    /// # Safety
+    /// Nobody uses the container any more.
+    pub(super) unsafe fn close(&self) -> bool {
+        let bins = &self.inner.bins;
+        // SAFETY: the caller's promise.
+        unsafe { bins.close() };
+        // Relaxed: a hint.
+        bins.dirty.load(Ordering::Relaxed)
     }
 }
 
 /// The limbo of one container in one domain, around what the container needs to free its blocks.
 pub(crate) struct Limbo<D: Dispose> {
-    // Dropped in this order: everything is disposed of before the domain may end.
     owned: Owned<D>,
     domain: Domain,
+}
+
+impl<D: Dispose> Drop for Limbo<D> {
+    fn drop(&mut self) {
+        // SAFETY: the owner drops the limbo: nobody uses the container any more.
+        if unsafe { self.owned.close() } {
+            self.domain.closed_on_the_list();
+        }
+    }
 }
 
 impl<D: Dispose> Limbo<D> {
@@ -223,7 +247,7 @@ impl<D: Dispose> Limbo<D> {
     ///
     /// # Safety
     /// `block` starts with a [`Link`], no thread that pins from now on can reach it, and it was not retired before.
-    /// `pinned` is of this limbo's domain and was taken before the block was unlinked.
+    /// `pinned` is of this limbo's domain.
     #[inline]
     pub(crate) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
         // SAFETY: the caller's promise.
@@ -262,16 +286,16 @@ impl Bins {
                 Meta(0)
             } else {
                 // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
-                unsafe { *(*head).meta.get() }
+                unsafe { &*head }.meta.get()
             };
             let meta = below.on_top(kind, bytes);
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
             // at most, atomically.
             let link = unsafe { &*block };
-            // Relaxed: published by (1).
-            link.next.store(head, Ordering::Relaxed);
-            // SAFETY: nobody but a limbo looks at `meta`, and the block is not in one yet.
-            unsafe { *link.meta.get() = meta };
+            // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
+            // from what it loads next that the block was unlinked.
+            link.next.store(head, Ordering::Release);
+            link.meta.set(meta);
             // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
             // sweep's (5) visible; on failure, the new head's `meta` is read.
             match open.compare_exchange_weak(head, block, Ordering::AcqRel, Ordering::Acquire) {
@@ -280,14 +304,16 @@ impl Bins {
             }
         };
         pinned.count_retired(bytes);
-        // Relaxed: see (5): if this reads true although a sweep has cleared it, the sweep's swap is yet to come.
-        if !self.dirty.load(Ordering::Relaxed) {
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
         let before = meta.bytes().saturating_sub(bytes as u64);
         let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
         if meta.count() % BATCH == 0 || grown {
             self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
         }
     }
 
@@ -299,6 +325,11 @@ impl Bins {
     pub(super) fn set_next_dirty(&self, next: *mut Self) {
         // Relaxed: published with the list's head.
         self.next_dirty.store(next, Ordering::Relaxed);
+    }
+
+    /// For the dirty list, whose entries own references.
+    pub(super) fn as_entry(&self) -> *mut Self {
+        self.whole.cast_mut()
     }
 
     /// Gives up a reference that `mark_dirty` took.
@@ -315,17 +346,21 @@ impl Bins {
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
     fn mark_dirty(&self) {
-        // AcqRel: Release, so that the sweep that clears the flag sees what was retired before; Acquire, so that
-        // `next_dirty` is written after the sweep that cleared it has read it.
+        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
+        let phase = self.shared.marks.enter();
+        let _leave = self.shared.marks.leave_on_drop(phase);
+        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
         // SAFETY: the caller is inside an operation of the container, which holds a reference.
-        unsafe { (self.retain)(self) };
+        unsafe { (self.retain)(self.whole) };
         self.shared.push_dirty(self);
     }
 
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it.
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
+    /// of nothing.
     fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
         let Some(slot) = self.reserve() else { return false };
         // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
@@ -339,8 +374,8 @@ impl Bins {
             return true;
         }
         // SAFETY: the caller's operation, or its place on the dirty list, holds a reference.
-        unsafe { (self.retain)(self) };
-        let bins = Graced(self, slot, phase);
+        unsafe { (self.retain)(self.whole) };
+        let bins = Graced(self.whole, slot, phase);
         // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and takes
         // the chain by a swap.
         unsafe { pinned.defer(move || bins.call()) };
@@ -384,13 +419,16 @@ impl Bins {
         self.visit(|bins| {
             // (5) Acquire: what was retired before the flag was set is seen by the seals below.
             bins.dirty.swap(false, Ordering::AcqRel);
-            for shard in 0..SHARDS {
-                // Relaxed: a hint; what is pushed from now on marks the limbo dirty again.
-                let empty = bins.open[shard].load(Ordering::Relaxed).is_null();
+            for (shard, open) in bins.open.iter().enumerate() {
+                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
+                // `seal`. Relaxed on failure: `seal` looks again.
+                let null = ptr::null_mut();
+                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
             if !all {
                 bins.mark_dirty();
+                bins.shared.count_unsealed();
             }
         });
         all
@@ -432,10 +470,9 @@ impl Bins {
                     let link = unsafe { &*block };
                     // Relaxed: the swap that took the chain acquired it.
                     self.1 = link.next.load(Ordering::Relaxed);
-                    // SAFETY: only limbos write `meta`, and none does any more.
-                    let kind = unsafe { *link.meta.get() }.kind();
+                    let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
-                    unsafe { (self.0.dispose)(self.0, block, kind) };
+                    unsafe { (self.0.dispose)(self.0.whole, block, kind) };
                 }
             }
         }
@@ -448,7 +485,7 @@ impl Bins {
             return;
         }
         // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { *(*head).meta.get() };
+        let meta = unsafe { &*head }.meta.get();
         self.shared.count_disposed(meta.count(), meta.bytes());
         Rest(self, head).run();
     }

@@ -8,7 +8,7 @@ use super::limbo::{Dispose, Link};
 use crate::mem::{Allocator, NoMemory};
 
 /// Ends the life of `ptr`. Called once, on any thread; must not unwind.
-pub type RetireFn = unsafe extern "C" fn(ptr: *mut c_void, ctx: *mut c_void);
+pub type RetireFn = unsafe extern "C-unwind" fn(ptr: *mut c_void, ctx: *mut c_void);
 
 #[repr(C)]
 struct Block {

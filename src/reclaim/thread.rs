@@ -11,6 +11,7 @@ use core::cell::{Cell, RefCell};
 use core::ptr;
 
 use super::domain::Shared;
+use super::hazard::Lanes;
 use super::pinned::Pinned;
 use crate::mem::{Counted, Record};
 use crate::sync::{AtomicU64, AtomicUsize, thread_local};
@@ -24,19 +25,24 @@ pub(super) struct ThreadRecord {
     /// Sessions of this thread: how many are open, and since when the oldest (nanoseconds of the domain's clock).
     pub(super) sessions: AtomicUsize,
     pub(super) session_since: AtomicU64,
+    /// The blocks that this thread protects without a pin.
+    pub(super) lanes: Lanes,
 }
 
 /// One thread's membership in one domain.
 struct Handle {
     shared: Counted<Shared>,
+    // The registration is dropped before this clone of its collector: a registration that is the collector's last
+    // reference would free itself in the middle of its own end.
     local: crossbeam_epoch::LocalHandle,
+    _collector: crossbeam_epoch::Collector,
     record: *const Record<ThreadRecord>,
 }
 
 impl Handle {
     fn new(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Self {
         let record: *const _ = shared.threads.take(ThreadRecord::default);
-        Self { shared: shared.clone(), local: collector.register(), record }
+        Self { shared: shared.clone(), local: collector.register(), _collector: collector.clone(), record }
     }
 
     fn pin(&self) -> Pinned {
@@ -47,7 +53,10 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: `shared` keeps the registry of records alive.
-        unsafe { &*self.record }.give_back();
+        let record = unsafe { &*self.record };
+        // Whoever takes the record next protects nothing, and until then nothing is held back.
+        record.value.lanes.clear();
+        record.give_back();
     }
 }
 
@@ -61,13 +70,30 @@ struct Thread {
     collecting: Cell<bool>,
 }
 
+impl Thread {
+    const fn new() -> Self {
+        Self {
+            last_domain: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+            handles: RefCell::new(Vec::new()),
+            collecting: Cell::new(false),
+        }
+    }
+}
+
+#[cfg(not(loom))]
 thread_local! {
-    static THREAD: Thread = Thread {
-        last_domain: Cell::new(ptr::null()),
-        last: Cell::new(ptr::null()),
-        handles: RefCell::new(Vec::new()),
-        collecting: Cell::new(false),
-    };
+    static THREAD: Thread = const { Thread::new() };
+}
+
+#[cfg(loom)]
+thread_local! {
+    static THREAD: Thread = Thread::new();
+}
+
+/// A number of the calling thread that no other living thread has; 0 when its thread-local storage is gone.
+pub(super) fn id() -> usize {
+    THREAD.try_with(|thread| ptr::from_ref(thread).addr()).unwrap_or(0)
 }
 
 /// Pins the domain that `shared` and `collector` belong to.
@@ -85,28 +111,78 @@ pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collect
         .unwrap_or_else(|_| stray(shared, collector))
 }
 
-/// A handle that is not the last one used, or a new one.
+/// The calling thread's record in a domain, for work that needs no pin.
+pub(super) struct Member {
+    record: *const Record<ThreadRecord>,
+    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
+    _stray: Option<Handle>,
+}
+
+impl Member {
+    #[inline]
+    pub(super) fn record(&self) -> &ThreadRecord {
+        // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
+        let record = unsafe { &*self.record };
+        &record.value
+    }
+}
+
+/// The calling thread's membership in the domain that `shared` and `collector` belong to.
+#[inline]
+pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    THREAD
+        .try_with(|thread| {
+            let handle = if ptr::eq(thread.last_domain.get(), &raw const **shared) {
+                thread.last.get()
+            } else {
+                handle(thread, shared, collector)
+            };
+            // SAFETY: as in `pin`.
+            let record = unsafe { (*handle).record };
+            Member { record, _stray: None }
+        })
+        .unwrap_or_else(|_| stray_member(shared, collector))
+}
+
+#[cold]
+fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    let handle = Handle::new(shared, collector);
+    Member { record: handle.record, _stray: Some(handle) }
+}
+
+/// A pin with a handle that is not the last one used, or a new one.
 #[cold]
 fn find(thread: &Thread, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    // SAFETY: a boxed handle of the list; only a later `handle` of this thread removes handles, and only those of
+    // domains that ended.
+    unsafe { &*handle(thread, shared, collector) }.pin()
+}
+
+/// A handle that is not the last one used, or a new one; the last one used from now on.
+#[cold]
+fn handle(
+    thread: &Thread,
+    shared: &Counted<Shared>,
+    collector: &crossbeam_epoch::Collector,
+) -> *const Handle {
     let dead = {
         let mut handles = thread.handles.borrow_mut();
         let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
-        let handle = match handles.iter().position(|handle| ptr::eq(&raw const *handle.shared, &raw const **shared)) {
-            Some(at) => &handles[at],
-            None => {
-                handles.push(Box::new(Handle::new(shared, collector)));
-                &handles[handles.len() - 1]
-            }
-        };
+        let handle =
+            match handles.iter().position(|handle| ptr::eq(&raw const *handle.shared, &raw const **shared)) {
+                Some(at) => &handles[at],
+                None => {
+                    handles.push(Box::new(Handle::new(shared, collector)));
+                    &handles[handles.len() - 1]
+                }
+            };
         thread.last.set(&raw const **handle);
         thread.last_domain.set(&raw const **shared);
         dead
     };
     // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
     drop(dead);
-    // SAFETY: just set, to a boxed handle of the list; only a later `find` of this thread removes handles, and only
-    // those of domains that ended.
-    unsafe { &*thread.last.get() }.pin()
+    thread.last.get()
 }
 
 /// A pin for a thread whose thread-local storage is gone.
