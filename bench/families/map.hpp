@@ -7,7 +7,8 @@
 //         bool get(K, V&); bool insert(K, const V&);    // if absent
 //         void upsert(K, const V&); bool erase(K); }
 // and optionally in the session: add(K, std::uint64_t) (insert or add), std::size_t get_n(const K*, V*, std::size_t),
-// for_each(F) with F(const V&), tick(). `static constexpr bool erases = false` where keys cannot be erased while others run.
+// for_each(F) with F(const V&), tick(). `static constexpr bool erases = false` where keys cannot be erased while others run,
+// `updates = false` where the value of a key cannot be changed (upsert is not called then).
 #pragma once
 
 #include <cmath>
@@ -139,6 +140,11 @@ struct can_erase : std::true_type {};
 template <class M>
 struct can_erase<M, std::void_t<decltype(M::erases)>> : std::bool_constant<M::erases> {};
 
+template <class M, class = void>
+struct can_update : std::true_type {};
+template <class M>
+struct can_update<M, std::void_t<decltype(M::updates)>> : std::bool_constant<M::updates> {};
+
 template <template <class, class> class Map, class Key, class V>
 class map_cases {
     using M = Map<Key, V>;
@@ -181,14 +187,16 @@ public:
         if (wrong != 0) return r.fail(name, "%llu of %llu lookups missed or got another value", u(wrong), u(n));
         const double miss = pass([&](std::uint64_t i) { wrong += me.get(key.at(n + i), v); });
         if (wrong != 0) return r.fail(name, "%llu absent keys were found", u(wrong));
-        const double update = pass([&](std::uint64_t i) {
-            i = scatter(i, bits);
-            me.upsert(key.at(i), mark::of(i, 1));
-        });
+        double update = 0;
+        if constexpr (can_update<M>::value)
+            update = pass([&](std::uint64_t i) {
+                i = scatter(i, bits);
+                me.upsert(key.at(i), mark::of(i, 1));
+            });
         r.figure(name, "insert", "ns", false, insert);
         r.figure(name, "hit", "ns", false, hit);
         r.figure(name, "miss", "ns", false, miss);
-        r.figure(name, "update", "ns", false, update);
+        if (can_update<M>::value) r.figure(name, "update", "ns", false, update);
         r.figure(name, "memory", "B/entry", false, bytes_per(filled, base, per));
         if constexpr (std::is_same_v<Key, word_key>) {
             K keys[32];
@@ -260,6 +268,7 @@ public:
         // Reads only and reads with updates for all, then the mixes that change the table.
         for (const mix& x : mixes) {
             if (!can_erase<M>::value && x.reads + x.updates != 1024) continue;
+            if (!can_update<M>::value && x.updates != 0) continue;
             const bool churn = x.reads + x.updates != 1024;
             for (const bool skewed : {false, true})
                 for (const int threads : thread_counts) {
@@ -428,7 +437,7 @@ private:
                         if (me.get(key.at(i), v)) bad += !mark::right(v, i);
                         else ++none;
                     } else if (what < reads + updates) {
-                        me.upsert(key.at(i), mark::of(i, x));
+                        if constexpr (can_update<M>::value) me.upsert(key.at(i), mark::of(i, x));
                     } else if constexpr (can_erase<M>::value) {
                         if (what < reads + updates + inserts) {
                             if (me.insert(key.at(i), mark::of(i, x))) net += (i & audit) == 0;
@@ -524,7 +533,7 @@ void add_map(const char* name, const char* peer, semantics sem, map_traits t = {
     for (const int threads : {1, 2})
         add("pause-u64-" + std::to_string(threads) + "t",
             [threads](const params& p, report& r, const std::string& id) { words::pauses(p, r, id, threads); });
-    add("hot-u64", [](const params& p, report& r, const std::string& id) { words::hot(p, r, id, {2, 8}); });
+    if constexpr (can_update<Map<word_key, std::uint64_t>>::value) add("hot-u64", [](const params& p, report& r, const std::string& id) { words::hot(p, r, id, {2, 8}); });
     if constexpr (takes_text<Map<word_key, std::uint64_t>>::value) {
         using texts = map_cases<Map, text_key, std::uint64_t>;
         add("single-text", texts::single);

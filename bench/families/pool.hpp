@@ -53,8 +53,8 @@ public:
             loop(s, c, [&]() -> std::uint64_t {
                 for (int i = 0; i < tick_every; ++i) {
                     const std::uint64_t v = stamp(0, n++);
-                    while (!me.push(E::of(v))) pause();
-                    while (!me.pop(out)) pause();
+                    while (!me.push(E::of(v))) relax();
+                    while (!me.pop(out)) relax();
                     books.disorder += out.value() != v;
                     books.torn += !out.whole();
                 }
@@ -232,7 +232,7 @@ public:
                 std::uint64_t n = 0;
                 loop(s, c, [&]() -> std::uint64_t {
                     const std::uint64_t t0 = ticks();
-                    while (!out.push(E::of(n))) pause();
+                    while (!out.push(E::of(n))) relax();
                     for (w.reset(); !in.pop(e);) w.wait();
                     h.of[s.now.load(std::memory_order_relaxed) == phase::measure].add(ticks() - t0);
                     wrong += e.value() != n++;
@@ -252,7 +252,7 @@ public:
                         w.wait();
                         continue;
                     }
-                    while (!out.push(e)) pause();
+                    while (!out.push(e)) relax();
                     if (++n % tick_every == 0) {
                         tick(out);
                         tick(in);

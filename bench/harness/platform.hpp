@@ -47,7 +47,7 @@ inline double measure_ns_per_tick() {
     return static_cast<double>(t1 - t0) / static_cast<double>(c1 - c0);
 }
 
-inline void pause() {
+inline void relax() {
 #if defined(__x86_64__)
     asm volatile("pause" ::: "memory");
 #elif defined(__aarch64__)
@@ -113,7 +113,7 @@ public:
         if (may_yield_ && ++rounds_ >= 16) {
             sched_yield();
         } else {
-            pause();
+            relax();
         }
     }
     void reset() { rounds_ = 0; }

@@ -12,7 +12,7 @@ public:
     void lock() {
         for (unsigned rounds = 0;; ++rounds) {
             if (!held_.load(std::memory_order_relaxed) && !held_.exchange(true, std::memory_order_acquire)) return;
-            if (rounds < 64) pause();
+            if (rounds < 64) relax();
             else sched_yield();
         }
     }
