@@ -1,15 +1,25 @@
-//! The C functions.
+//! The C functions: one file a noun, and each file is one section of the header.
+//!
+//! This ring translates. It checks what a C caller may get wrong, turns options into the core's types, and calls the
+//! core; it holds no algorithm and no atomics. The doc comments are the manual: the header is generated from them.
+//!
+//! Conventions, for those who write a function here:
+//!
+//! - the body is one [`boundary::answer`], which turns a panic into `CONEX_ERR_PANIC` and an early `Err` into its status;
+//! - pointers are checked in the order of the parameters, all of them before anything happens;
+//! - handles go through [`handle`], options through [`options`];
+//! - callbacks are `extern "C-unwind"`, the functions `extern "C"`: an exception that a callback lets out ends the
+//!   process at a defined place instead of running on through frames whose guards were never released.
 
-use core::ffi::c_char;
+#![expect(non_camel_case_types, reason = "C names")]
 
-/// The version of the library that is loaded: `CONEX_VERSION_NUMBER` of the header it was built with.
-#[unsafe(no_mangle)]
-pub extern "C" fn conex_version() -> u32 {
-    1000
-}
+mod boundary;
+mod handle;
+mod options;
 
-/// The version of the library that is loaded as text, for instance `"0.1.0"`.
-#[unsafe(no_mangle)]
-pub extern "C" fn conex_version_string() -> *const c_char {
-    c"0.1.0".as_ptr()
-}
+pub mod domain;
+pub mod element;
+pub mod guard;
+pub mod stack;
+pub mod status;
+pub mod version;

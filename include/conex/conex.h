@@ -1,0 +1,605 @@
+/* conex: a lock-free stack, queue and hash map.
+ *
+ * This header is the manual of the C interface. It is generated from the sources of the library and not edited.
+ *
+ * Introduction
+ *
+ * A conex container is made by its `_new` function, used by any number of threads, and destroyed by one of them when
+ * the others are done:
+ *
+ *     conex_stack *stack = NULL;
+ *     uint64_t in = 42, out = 0;
+ *     if (conex_stack_new(NULL, &stack) != CONEX_OK) return 1;    // no options: 8-byte words
+ *     conex_stack_push(stack, &in);                               // CONEX_OK
+ *     conex_stack_pop(stack, &out);                               // CONEX_OK; again: CONEX_EMPTY
+ *     conex_stack_destroy(stack);
+ *
+ * Options are structs that an `_INIT` macro fills; elements of any size lie inline; every callback is a function and a
+ * `ctx` that is passed to it.
+ *
+ * Threads
+ *
+ * Every function may be called from any thread at any time, except that `_destroy` needs the container for itself. No
+ * thread needs to register, and none needs to say good-bye. Functions whose text says *lock-free* keep their word in the
+ * strict sense: whatever other threads are doing, or were doing when they were suspended for ever, some call completes
+ * in a bounded number of steps; *wait-free*: this call does. Only functions that say *may block* wait for other threads.
+ * What a thread did before it put an element in happens before what another does after it got that element.
+ *
+ * No function is async-signal-safe. After `fork`, the child may go on using its containers only if no other thread of
+ * the parent was inside a call; `fork` followed by `exec` is always safe.
+ *
+ * Pointers
+ *
+ * NULL where it is not allowed, a handle of another kind and a recently destroyed handle are answered by a status. A
+ * pointer to memory that is not yours cannot be detected.
+ */
+#ifndef CONEX_CONEX_H
+#define CONEX_CONEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; see conex_version for that of the library. */
+#define CONEX_VERSION_MAJOR 0
+#define CONEX_VERSION_MINOR 1
+#define CONEX_VERSION_PATCH 0
+#define CONEX_VERSION_NUMBER (CONEX_VERSION_MAJOR * 1000000 + CONEX_VERSION_MINOR * 1000 + CONEX_VERSION_PATCH)
+#define CONEX_VERSION_STRING "0.1.0"
+
+/* Where the functions come from. The CMake package defines CONEX_SHARED for users of the shared library. */
+#if defined(_WIN32) && defined(CONEX_SHARED)
+#define CONEX_API __declspec(dllimport)
+#else
+#define CONEX_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* =========================================================================================================
+ * Version
+ *
+ * The version is `MAJOR.MINOR.PATCH`. The `CONEX_VERSION_*` macros tell which header a program was compiled with, the
+ * functions which library it runs with. Until 1.0 a new minor version may change the interface; the number in the
+ * shared library's SONAME changes when the binary interface does.
+ * ====================================================================================================== */
+
+/**
+ * The version of the library that is loaded, as a number to compare with `CONEX_VERSION_NUMBER`:
+ * `major * 1000000 + minor * 1000 + patch`.
+ *
+ * Progress: wait-free.
+ */
+CONEX_API uint32_t conex_version(void);
+
+/**
+ * The version of the library that is loaded, as a static text, for instance `"0.1.0"`. Never NULL.
+ *
+ * Progress: wait-free.
+ */
+CONEX_API const char *conex_version_string(void);
+
+/* =========================================================================================================
+ * Statuses
+ *
+ * Every function that can fail or have more than one outcome returns a `conex_status`: 0 is success, a positive
+ * status an ordinary outcome (the queue was empty, the key was there already), a negative one an error. After an error
+ * nothing has changed: the container is as it was, and an element that was to be moved in is still the caller's.
+ *
+ * One rule for out-parameters: a function writes an out-parameter exactly when its text says that the status it
+ * returns yields a value there; otherwise the variable is left as it was. Counts (`count`, `removed`) are written with
+ * every status that is not negative. A parameter called optional may be NULL.
+ * ====================================================================================================== */
+
+/** What a function answers. */
+enum conex_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Done. */
+    CONEX_OK = 0,
+    /** The container was empty at a moment during the call. */
+    CONEX_EMPTY = 1,
+    /** The container was full. */
+    CONEX_FULL = 2,
+    /** The queue was closed. */
+    CONEX_CLOSED = 3,
+    /** Something is still in use. */
+    CONEX_BUSY = 4,
+    /** The time was up. */
+    CONEX_TIMEOUT = 5,
+    /** The map has no such key. */
+    CONEX_NOT_FOUND = 6,
+    /** The map has the key already. */
+    CONEX_EXISTS = 7,
+    /** The value is not the expected one. */
+    CONEX_MISMATCH = 8,
+    /** A pointer that must not be NULL is NULL. */
+    CONEX_ERR_NULL = -1,
+    /** An argument is out of range, or does not fit the container. */
+    CONEX_ERR_INVALID = -2,
+    /** There was no memory. */
+    CONEX_ERR_NO_MEMORY = -3,
+    /** A handle is not a live one of the kind that the function takes. */
+    CONEX_ERR_HANDLE = -4,
+    /** The operation could never end, because the calling thread itself is in its way. */
+    CONEX_ERR_STALLED = -5,
+    /** An error inside the library: please report it. */
+    CONEX_ERR_PANIC = -6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum conex_status conex_status;
+#else
+typedef int32_t conex_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What `status` means, and for an error what is allowed, as a static text. Never NULL; a number that is no status has
+ * a text too.
+ *
+ * Progress: wait-free.
+ */
+CONEX_API const char *conex_status_string(int32_t status);
+
+/* =========================================================================================================
+ * Elements and memory
+ *
+ * What a container holds is described once, when it is made, by a `conex_element`: the size of an element, its
+ * alignment, and what must be done to end its life or to copy it. Elements lie *inline* in the container: pushing a
+ * struct of 100 bytes moves 100 bytes in, popping moves them out, and no further memory is allocated for it.
+ *
+ * To *move* an element is to copy its bytes and forget the source. That is right for all plain data and for most C
+ * structs; it is wrong for a type that keeps a pointer to itself. Such an element is held by pointer.
+ *
+ * Pointers to elements that are passed to functions need not be aligned; pointers that a container gives out are.
+ * ====================================================================================================== */
+
+/**
+ * Ends the life of `*element`. It must not unwind (a C++ exception that leaves it ends the process). It may call every
+ * function of the library, except for the container that is being destroyed.
+ */
+typedef void (*conex_drop_fn)(void *element, void *ctx);
+
+/**
+ * Makes `*to`, which is uninitialised, a copy of `*from`. Returns 0, or a negative `conex_status` that the operation
+ * then returns, with nothing changed. It must not unwind. It runs on the thread that called the operation, under a
+ * guard.
+ */
+typedef int32_t (*conex_clone_fn)(void *to, const void *from, void *ctx);
+
+/** The description of an element. Its layout is final: it is embedded by value in the options. */
+typedef struct conex_element {
+    /** Bytes of one element: at least 1, at most 2^30, and a multiple of `align`, as `sizeof` always is. */
+    size_t size;
+    /** Alignment in bytes: a power of two, at most 4096. */
+    size_t align;
+    /**
+     * Called for each element that the container still holds when it is destroyed, or that it discards. NULL: nothing
+     * needs to be done.
+     */
+    conex_drop_fn drop;
+    /**
+     * Called where a map copies a value or a key. NULL: the bytes are copied, if `drop` is NULL too; else the element
+     * cannot be copied.
+     */
+    conex_clone_fn clone;
+    /** Passed to `drop` and `clone`. It must stay valid until the container is destroyed. */
+    void *ctx;
+} conex_element;
+
+/**
+ * Gives `size` bytes aligned to `align` (a power of two), or NULL. Called from any thread that uses the container. It
+ * must not unwind.
+ */
+typedef void *(*conex_alloc_fn)(size_t size, size_t align, void *ctx);
+
+/**
+ * Takes back what a `conex_alloc_fn` gave, with the same size and alignment. Called from any thread that uses the
+ * container's domain. It must not unwind.
+ */
+typedef void (*conex_free_fn)(void *ptr, size_t size, size_t align, void *ctx);
+
+/**
+ * Where the memory of a container comes from: both functions, or neither for the allocator of the process. All that
+ * was allocated has been given back when the container's destroy function returns. Operations that allocate are as
+ * lock-free as `alloc` is. The handle itself and the bookkeeping of the reclamation come from the process's allocator.
+ */
+typedef struct conex_allocator {
+    /** Gives memory. */
+    conex_alloc_fn alloc;
+    /** Takes it back. */
+    conex_free_fn free;
+    /** Passed to both. */
+    void *ctx;
+} conex_allocator;
+
+/* An element of 8 bytes: a word, a pointer, a number. */
+#define CONEX_ELEMENT_WORD {8, 8, NULL, NULL, NULL}
+
+/* The allocator of the process. */
+#define CONEX_ALLOCATOR_PROCESS {NULL, NULL, NULL}
+
+/* =========================================================================================================
+ * Domains
+ *
+ * A domain is a clock for reclamation and those who go by it. What a container unlinks is freed when every operation
+ * and guard that was under way in the domain at that time has ended. Containers of one domain share the clock; a guard
+ * in one domain does not hold back the memory of another. Most programs use the default domain, which is what NULL
+ * means in every place for a domain.
+ *
+ * A domain also reclaims for structures of your own: unlink, then `conex_domain_retire`; read under a `conex_guard`.
+ * ====================================================================================================== */
+
+/** A domain; made by `conex_domain_new`. */
+typedef struct conex_domain conex_domain;
+
+/** How a domain is made. Initialise it with `CONEX_DOMAIN_OPTIONS_INIT`. */
+typedef struct conex_domain_options {
+    /** `sizeof(conex_domain_options)`, as the macro sets it. */
+    size_t struct_size;
+    /** Must be 0. */
+    uint64_t flags;
+} conex_domain_options;
+
+/** Called once for a retired pointer. It must not unwind. */
+typedef void (*conex_retire_fn)(void *ptr, void *ctx);
+
+/** What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`. */
+typedef struct conex_domain_stats {
+    /** `sizeof(conex_domain_stats)`, as the macro sets it. */
+    size_t struct_size;
+    /** Blocks and pointers that were retired and not freed yet. */
+    size_t pending_objects;
+    /** Their bytes. */
+    size_t pending_bytes;
+    /** Guards that are held. */
+    size_t guards;
+    /** For how many nanoseconds the oldest of them has been held without a refresh. */
+    uint64_t oldest_guard_ns;
+} conex_domain_stats;
+
+/**
+ * Makes a domain.
+ *
+ * @param options  How; NULL for the defaults.
+ * @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the process allocator is.
+ */
+CONEX_API conex_status conex_domain_new(const struct conex_domain_options *options, struct conex_domain **out);
+
+/**
+ * Destroys a domain and frees all that waits in it, calling the functions of `conex_domain_retire` on this thread.
+ *
+ * @param domain  The domain, which no other thread uses any more; NULL is allowed and does nothing (the default domain
+ *                is not destroyed).
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_BUSY         A container or a guard still uses it; nothing was changed.
+ * @retval CONEX_ERR_HANDLE   Not a live domain (recently destroyed ones are recognised).
+ * @retval CONEX_ERR_INVALID  It is the default domain, which lives as long as the process.
+ *
+ * Progress: waits for a thread that is just freeing memory of this domain, if there is one.
+ */
+CONEX_API conex_status conex_domain_destroy(struct conex_domain *domain);
+
+/**
+ * The domain that is used where NULL is given for one. It lives as long as the process.
+ *
+ * @return The domain; NULL only if there is no memory for it at its first use.
+ *
+ * Progress: lock-free if the process allocator is, at the first use; wait-free then.
+ */
+CONEX_API struct conex_domain *conex_domain_default(void);
+
+/**
+ * Calls `call(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
+ * every operation that is under way has ended. Unlink `ptr` before, so that no thread can find it any more.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param ptr     Passed to `call`; not used otherwise.
+ * @param bytes   How much memory it stands for: feeds the statistics, and the decision when to free.
+ * @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `call` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  `call` will not be called.
+ *
+ * Progress: lock-free if the process allocator is; allocates one small block.
+ */
+CONEX_API conex_status conex_domain_retire(
+        struct conex_domain *domain,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
+ * Moves the domain's clock on if it can be moved, and frees what is due. One step, which never waits; what was retired
+ * just now needs at least two.
+ *
+ * @param domain  The domain; NULL for the default one.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free. May call drop and retire functions on this thread.
+ */
+CONEX_API conex_status conex_domain_flush(struct conex_domain *domain);
+
+/**
+ * Waits until all that was retired in the domain before the call, by any thread and any container, has been freed.
+ *
+ * @param domain      The domain; NULL for the default one.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_TIMEOUT      Something holds memory back, most often a guard on another thread.
+ * @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself.
+ * @retval CONEX_ERR_HANDLE
+ *
+ * Progress: may block. May call drop and retire functions on this thread.
+ */
+CONEX_API conex_status conex_domain_barrier(struct conex_domain *domain, uint64_t timeout_ns);
+
+/**
+ * Tells what waits in the domain, and for whom. The numbers are estimates while other threads are at work.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param stats   Made by `CONEX_DOMAIN_STATS_INIT`; its other fields receive the numbers with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `stats->struct_size` is not that of a `conex_domain_stats`.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struct conex_domain_stats *stats);
+
+/* The defaults of a conex_domain_options. */
+#define CONEX_DOMAIN_OPTIONS_INIT {sizeof(conex_domain_options), 0}
+
+/* An empty conex_domain_stats. */
+#define CONEX_DOMAIN_STATS_INIT {sizeof(conex_domain_stats), 0, 0, 0, 0}
+
+/* =========================================================================================================
+ * Guards
+ *
+ * A guard is a session of one thread over many operations. Every operation on a container protects what it reads
+ * from being freed under it, which costs one locked instruction; under a guard that is paid once. And pointers into a
+ * map (`conex_map_get_ref`) are valid as long as the guard they were obtained under.
+ *
+ * In exchange, memory that is retired in the guard's domain, by any thread, is not freed while the guard is held. Hold
+ * one over a batch of work, never over a wait, and refresh it between batches.
+ *
+ * A guard belongs to the thread that entered it and is refreshed and left there. Guards nest.
+ * ====================================================================================================== */
+
+/** A session; made by `conex_guard_enter`. */
+typedef struct conex_guard conex_guard;
+
+/**
+ * Enters a session on the calling thread.
+ *
+ * @param domain  The domain of the containers that it is for; NULL for the default one.
+ * @param out     Receives the guard with `CONEX_OK`. To be left with `conex_guard_leave`, on this thread.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the process allocator is; allocates one small block, and more on the thread's first use of
+ * the domain.
+ */
+CONEX_API conex_status conex_guard_enter(conex_domain *domain, struct conex_guard **out);
+
+/**
+ * Ends the session and begins a new one with the same guard: pointers obtained under it are not valid any more, and
+ * memory that it held back can be freed. While another guard of this thread and domain is held, it does nothing.
+ *
+ * @param guard  The guard.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_guard_refresh(struct conex_guard *guard);
+
+/**
+ * Leaves a session and frees its guard.
+ *
+ * @param guard  The guard; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE   Not a live guard (recently left ones are recognised).
+ * @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+ *
+ * Progress: wait-free.
+ */
+CONEX_API conex_status conex_guard_leave(struct conex_guard *guard);
+
+/* =========================================================================================================
+ * Stack
+ *
+ * A stack gives back last what came in first, to any number of threads. It grows as needed. All functions but destroy
+ * may be called by any number of threads at the same time; each takes effect at one moment during its call.
+ *
+ * An element that is pushed moves into the stack, one that is popped moves out: `drop` is never called for it, and no
+ * destructor is ever delayed. A batch is one atomic step.
+ * ====================================================================================================== */
+
+/** A stack; made by `conex_stack_new`. */
+typedef struct conex_stack conex_stack;
+
+/** How a stack is made. Initialise it with `CONEX_STACK_OPTIONS_INIT`, then change what should differ. */
+typedef struct conex_stack_options {
+    /** `sizeof(conex_stack_options)`, as the macro sets it. */
+    size_t struct_size;
+    /** Must be 0. */
+    uint64_t flags;
+    /** What the stack holds; 8-byte words by default. */
+    conex_element element;
+    /** The domain that reclaims the stack's memory; NULL for the default one. It must outlive the stack. */
+    conex_domain *domain;
+    /** Where the stack's memory comes from. */
+    conex_allocator allocator;
+} conex_stack_options;
+
+/** Called with an element that is the callback's own from then on: it moves it out, or ends its life. */
+typedef void (*conex_take_fn)(void *element, void *ctx);
+
+/**
+ * Makes an empty stack.
+ *
+ * @param options  How; NULL for a stack of 8-byte words in the default domain.
+ * @param out      Receives the stack, with `CONEX_OK`. To be destroyed with `conex_stack_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `out` is NULL.
+ * @retval CONEX_ERR_INVALID    An option is out of range: see `conex_stack_options` and `conex_element`.
+ * @retval CONEX_ERR_HANDLE     `options->domain` is not a live domain.
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_stack_new(const struct conex_stack_options *options, struct conex_stack **out);
+
+/**
+ * Destroys a stack: ends the life of the elements it still holds with their `drop`, on this thread, and gives back all
+ * its memory before it returns.
+ *
+ * @param stack  The stack, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live stack (recently destroyed ones are recognised).
+ *
+ * Progress: waits for a thread that is just giving back memory of this stack, if there is one.
+ */
+CONEX_API conex_status conex_stack_destroy(struct conex_stack *stack);
+
+/**
+ * Moves an element onto the top of the stack.
+ *
+ * @param stack    The stack.
+ * @param element  The element; with `CONEX_OK` it is the stack's.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
+ *
+ * Progress: lock-free if the allocator is; allocates one node.
+ */
+CONEX_API conex_status conex_stack_push(struct conex_stack *stack, const void *element);
+
+/**
+ * Moves `n` elements onto the stack in one atomic step; the last of the array ends on top.
+ *
+ * @param stack     The stack.
+ * @param elements  An array of `n` elements; with `CONEX_OK` all are the stack's. May be NULL if `n` is 0.
+ * @param n         How many.
+ * @param count     Optional. Receives `n` with `CONEX_OK`, 0 with `CONEX_ERR_NO_MEMORY`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements.
+ * @retval CONEX_ERR_NO_MEMORY  All elements are still the caller's.
+ *
+ * Progress: lock-free if the allocator is; allocates one node an element.
+ */
+CONEX_API conex_status conex_stack_push_n(struct conex_stack *stack, const void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the top element out of the stack.
+ *
+ * @param stack    The stack.
+ * @param element  Receives the element with `CONEX_OK`; it is the caller's then.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_EMPTY
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_stack_pop(struct conex_stack *stack, void *element);
+
+/**
+ * Moves up to `n` elements out of the stack in one atomic step, the top one first.
+ *
+ * @param stack     The stack.
+ * @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n         How many at most.
+ * @param count     Receives how many were popped.
+ *
+ * @retval CONEX_OK     At least one was popped, or `n` is 0.
+ * @retval CONEX_EMPTY  `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elements, size_t n, size_t *count);
+
+/**
+ * Takes all elements out of the stack in one atomic step, then hands them to `take`, from the top down.
+ *
+ * @param stack  The stack.
+ * @param take   Called once for each element, on this thread, under no guard; it may call every function of the
+ *               library, for this stack too. NULL: the elements' lives are ended with their `drop`.
+ * @param ctx    Passed to `take`.
+ * @param count  Optional. Receives how many there were.
+ *
+ * @retval CONEX_OK     At least one was taken.
+ * @retval CONEX_EMPTY
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: the step is wait-free, then one call an element; does not allocate.
+ */
+CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take_fn take, void *ctx, size_t *count);
+
+/**
+ * Tells how many elements the stack held at a moment during the call.
+ *
+ * @param stack  The stack.
+ * @param len    Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_stack_len(const struct conex_stack *stack, size_t *len);
+
+/**
+ * Tells whether the stack was empty at a moment during the call.
+ *
+ * @param stack  The stack.
+ * @param empty  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_stack_is_empty(const struct conex_stack *stack, bool *empty);
+
+/* The defaults of a conex_stack_options: 8-byte words, the default domain, the allocator of the process. */
+#define CONEX_STACK_OPTIONS_INIT \
+    {sizeof(conex_stack_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* CONEX_CONEX_H */

@@ -1,0 +1,291 @@
+//! A domain is a clock for reclamation and those who go by it. What a container unlinks is freed when every operation
+//! and guard that was under way in the domain at that time has ended. Containers of one domain share the clock; a guard
+//! in one domain does not hold back the memory of another. Most programs use the default domain, which is what NULL
+//! means in every place for a domain.
+//!
+//! A domain also reclaims for structures of your own: unlink, then `conex_domain_retire`; read under a `conex_guard`.
+
+use core::ffi::c_void;
+use core::fmt;
+use std::time::Duration;
+
+use super::boundary::{answer, not_null, put};
+use super::handle::{self, Handle};
+use super::options::{self, Extensible};
+use super::status::conex_status::{
+    self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
+};
+use crate::mem::Once;
+use crate::{BarrierError, Domain};
+
+/// A domain; made by `conex_domain_new`.
+pub struct conex_domain {
+    domain: Domain,
+    is_default: bool,
+}
+
+impl Handle for conex_domain {
+    const TAG: [u8; 8] = *b"cx:domai";
+}
+
+impl fmt::Debug for conex_domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("conex_domain").finish_non_exhaustive()
+    }
+}
+
+/// How a domain is made. Initialise it with `CONEX_DOMAIN_OPTIONS_INIT`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct conex_domain_options {
+    /// `sizeof(conex_domain_options)`, as the macro sets it.
+    pub struct_size: usize,
+    /// Must be 0.
+    pub flags: u64,
+}
+
+// SAFETY: `repr(C)`, the size first; any bytes are numbers.
+unsafe impl Extensible for conex_domain_options {}
+
+/// What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct conex_domain_stats {
+    /// `sizeof(conex_domain_stats)`, as the macro sets it.
+    pub struct_size: usize,
+    /// Blocks and pointers that were retired and not freed yet.
+    pub pending_objects: usize,
+    /// Their bytes.
+    pub pending_bytes: usize,
+    /// Guards that are held.
+    pub guards: usize,
+    /// For how many nanoseconds the oldest of them has been held without a refresh.
+    pub oldest_guard_ns: u64,
+}
+
+// SAFETY: `repr(C)`, the size first; any bytes are numbers.
+unsafe impl Extensible for conex_domain_stats {}
+
+/// Called once for a retired pointer. It must not unwind.
+pub type conex_retire_fn = Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, ctx: *mut c_void)>;
+
+/// Makes a domain.
+///
+/// @param options  How; NULL for the defaults.
+/// @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+///
+/// Progress: lock-free if the process allocator is.
+///
+/// # Safety
+/// Pointers that are not null are valid; `options` is readable for its `struct_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_new(
+    options: *const conex_domain_options,
+    out: *mut *mut conex_domain,
+) -> conex_status {
+    answer(|| {
+        not_null(out)?;
+        let default = conex_domain_options { struct_size: size_of::<conex_domain_options>(), flags: 0 };
+        // SAFETY: the caller's promise.
+        let options = unsafe { options::read(options, default) }?;
+        if options.flags != 0 {
+            return Err(CONEX_ERR_INVALID);
+        }
+        let domain = handle::make(conex_domain { domain: Domain::new()?, is_default: false })?;
+        // SAFETY: the caller's promise.
+        unsafe { put(out, domain) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// Destroys a domain and frees all that waits in it, calling the functions of `conex_domain_retire` on this thread.
+///
+/// @param domain  The domain, which no other thread uses any more; NULL is allowed and does nothing (the default domain
+///                is not destroyed).
+///
+/// @retval CONEX_OK
+/// @retval CONEX_BUSY         A container or a guard still uses it; nothing was changed.
+/// @retval CONEX_ERR_HANDLE   Not a live domain (recently destroyed ones are recognised).
+/// @retval CONEX_ERR_INVALID  It is the default domain, which lives as long as the process.
+///
+/// Progress: waits for a thread that is just freeing memory of this domain, if there is one.
+///
+/// # Safety
+/// `domain` is null or points to readable memory; nobody else uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_destroy(domain: *mut conex_domain) -> conex_status {
+    answer(|| {
+        if domain.is_null() {
+            return Ok(CONEX_OK);
+        }
+        let ready = |domain: &conex_domain| {
+            if domain.is_default {
+                Err(CONEX_ERR_INVALID)
+            } else if domain.domain.is_unused() {
+                Ok(())
+            } else {
+                Err(CONEX_BUSY)
+            }
+        };
+        // SAFETY: the caller's promise.
+        drop(unsafe { handle::destroy(domain, ready) }?);
+        Ok(CONEX_OK)
+    })
+}
+
+static DEFAULT: Once<conex_domain> = Once::new();
+
+/// The domain that is used where NULL is given for one. It lives as long as the process.
+///
+/// @return The domain; NULL only if there is no memory for it at its first use.
+///
+/// Progress: lock-free if the process allocator is, at the first use; wait-free then.
+#[unsafe(no_mangle)]
+pub extern "C" fn conex_domain_default() -> *mut conex_domain {
+    let mut domain = core::ptr::null_mut();
+    answer(|| {
+        let make = || handle::make(conex_domain { domain: Domain::default(), is_default: true });
+        // SAFETY: just made, and nobody else has seen it.
+        let unmake = |mine| drop(unsafe { handle::destroy::<conex_domain>(mine, |_| Ok(())) });
+        domain = DEFAULT.get(make, unmake)?;
+        Ok(CONEX_OK)
+    });
+    domain
+}
+
+/// Calls `call(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
+/// every operation that is under way has ended. Unlink `ptr` before, so that no thread can find it any more.
+///
+/// @param domain  The domain; NULL for the default one.
+/// @param ptr     Passed to `call`; not used otherwise.
+/// @param bytes   How much memory it stands for: feeds the statistics, and the decision when to free.
+/// @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+/// @param ctx     Passed to `call`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL       `call` is NULL.
+/// @retval CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  `call` will not be called.
+///
+/// Progress: lock-free if the process allocator is; allocates one small block.
+///
+/// # Safety
+/// Pointers that are not null are valid, and `call(ptr, ctx)` is sound at any later time on any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_retire(
+    domain: *mut conex_domain,
+    ptr: *mut c_void,
+    bytes: usize,
+    call: conex_retire_fn,
+    ctx: *mut c_void,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let domain = unsafe { domain_or_default(domain) }?;
+        let call = call.ok_or(conex_status::CONEX_ERR_NULL)?;
+        // SAFETY: the caller's promise.
+        unsafe { domain.retire(ptr, bytes, call, ctx) }?;
+        Ok(CONEX_OK)
+    })
+}
+
+/// Moves the domain's clock on if it can be moved, and frees what is due. One step, which never waits; what was retired
+/// just now needs at least two.
+///
+/// @param domain  The domain; NULL for the default one.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_HANDLE
+///
+/// Progress: lock-free. May call drop and retire functions on this thread.
+///
+/// # Safety
+/// `domain` is null or points to readable memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_flush(domain: *mut conex_domain) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        unsafe { domain_or_default(domain) }?.flush();
+        Ok(CONEX_OK)
+    })
+}
+
+/// Waits until all that was retired in the domain before the call, by any thread and any container, has been freed.
+///
+/// @param domain      The domain; NULL for the default one.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_TIMEOUT      Something holds memory back, most often a guard on another thread.
+/// @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself.
+/// @retval CONEX_ERR_HANDLE
+///
+/// Progress: may block. May call drop and retire functions on this thread.
+///
+/// # Safety
+/// `domain` is null or points to readable memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_barrier(domain: *mut conex_domain, timeout_ns: u64) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let domain = unsafe { domain_or_default(domain) }?;
+        Ok(match domain.barrier(Duration::from_nanos(timeout_ns)) {
+            Ok(()) => CONEX_OK,
+            Err(BarrierError::TimedOut) => CONEX_TIMEOUT,
+            Err(BarrierError::Guarded) => CONEX_ERR_STALLED,
+        })
+    })
+}
+
+/// Tells what waits in the domain, and for whom. The numbers are estimates while other threads are at work.
+///
+/// @param domain  The domain; NULL for the default one.
+/// @param stats   Made by `CONEX_DOMAIN_STATS_INIT`; its other fields receive the numbers with `CONEX_OK`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID  `stats->struct_size` is not that of a `conex_domain_stats`.
+///
+/// Progress: wait-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid, `stats` for its `struct_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_stats_get(
+    domain: *mut conex_domain,
+    stats: *mut conex_domain_stats,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let domain = unsafe { domain_or_default(domain) }?;
+        not_null(stats)?;
+        // SAFETY: the caller's promise.
+        let size = unsafe { options::written_size(stats) }?;
+        let now = domain.stats();
+        let filled = conex_domain_stats {
+            struct_size: size,
+            pending_objects: now.pending_objects,
+            pending_bytes: now.pending_bytes,
+            guards: now.guards,
+            oldest_guard_ns: u64::try_from(now.oldest_guard.as_nanos()).unwrap_or(u64::MAX),
+        };
+        // SAFETY: writable for at least the size of the struct, as `written_size` checked.
+        unsafe { put(stats, filled) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// The domain behind a handle, or the default one behind NULL.
+///
+/// # Safety
+/// `domain` is null or points to readable memory.
+pub(super) unsafe fn domain_or_default(domain: *mut conex_domain) -> Result<Domain, conex_status> {
+    if domain.is_null() {
+        return Ok(Domain::default());
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { handle::get(domain) }?.domain.clone())
+}

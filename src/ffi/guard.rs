@@ -1,0 +1,118 @@
+//! A guard is a session of one thread over many operations. Every operation on a container protects what it reads
+//! from being freed under it, which costs one locked instruction; under a guard that is paid once. And pointers into a
+//! map (`conex_map_get_ref`) are valid as long as the guard they were obtained under.
+//!
+//! In exchange, memory that is retired in the guard's domain, by any thread, is not freed while the guard is held. Hold
+//! one over a batch of work, never over a wait, and refresh it between batches.
+//!
+//! A guard belongs to the thread that entered it and is refreshed and left there. Guards nest.
+
+use core::fmt;
+
+use super::boundary::{answer, not_null, put};
+use super::domain::{conex_domain, domain_or_default};
+use super::handle::{self, Handle};
+use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_OK};
+use crate::Guard;
+
+/// A session; made by `conex_guard_enter`.
+pub struct conex_guard {
+    guard: core::cell::RefCell<Guard>,
+}
+
+impl Handle for conex_guard {
+    const TAG: [u8; 8] = *b"cx:guard";
+}
+
+impl fmt::Debug for conex_guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("conex_guard").finish_non_exhaustive()
+    }
+}
+
+impl conex_guard {
+    /// `CONEX_ERR_INVALID` on a thread that did not enter the guard.
+    pub(super) fn check_thread(&self) -> Result<(), conex_status> {
+        // SAFETY: only the owner is read, which is never written after the guard was made.
+        let guard = unsafe { &*self.guard.as_ptr() };
+        if guard.is_of_this_thread() { Ok(()) } else { Err(CONEX_ERR_INVALID) }
+    }
+}
+
+/// Enters a session on the calling thread.
+///
+/// @param domain  The domain of the containers that it is for; NULL for the default one.
+/// @param out     Receives the guard with `CONEX_OK`. To be left with `conex_guard_leave`, on this thread.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY
+///
+/// Progress: lock-free if the process allocator is; allocates one small block, and more on the thread's first use of
+/// the domain.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_guard_enter(
+    domain: *mut conex_domain,
+    out: *mut *mut conex_guard,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let domain = unsafe { domain_or_default(domain) }?;
+        not_null(out)?;
+        let guard = handle::make(conex_guard { guard: domain.enter().into() })?;
+        // SAFETY: the caller's promise.
+        unsafe { put(out, guard) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// Ends the session and begins a new one with the same guard: pointers obtained under it are not valid any more, and
+/// memory that it held back can be freed. While another guard of this thread and domain is held, it does nothing.
+///
+/// @param guard  The guard.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+///
+/// Progress: wait-free; does not allocate.
+///
+/// # Safety
+/// `guard` is null or points to readable memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_guard_refresh(guard: *mut conex_guard) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let guard = unsafe { handle::get(guard) }?;
+        guard.check_thread()?;
+        guard.guard.borrow_mut().refresh();
+        Ok(CONEX_OK)
+    })
+}
+
+/// Leaves a session and frees its guard.
+///
+/// @param guard  The guard; NULL is allowed and does nothing.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_HANDLE   Not a live guard (recently left ones are recognised).
+/// @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+///
+/// Progress: wait-free.
+///
+/// # Safety
+/// `guard` is null or points to readable memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_guard_leave(guard: *mut conex_guard) -> conex_status {
+    answer(|| {
+        if guard.is_null() {
+            return Ok(CONEX_OK);
+        }
+        // SAFETY: the caller's promise.
+        drop(unsafe { handle::destroy(guard, conex_guard::check_thread) }?);
+        Ok(CONEX_OK)
+    })
+}

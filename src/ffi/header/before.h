@@ -1,0 +1,59 @@
+/* conex: a lock-free stack, queue and hash map.
+ *
+ * This header is the manual of the C interface. It is generated from the sources of the library and not edited.
+ *
+ * Introduction
+ *
+ * A conex container is made by its `_new` function, used by any number of threads, and destroyed by one of them when
+ * the others are done:
+ *
+ *     conex_stack *stack = NULL;
+ *     uint64_t in = 42, out = 0;
+ *     if (conex_stack_new(NULL, &stack) != CONEX_OK) return 1;    // no options: 8-byte words
+ *     conex_stack_push(stack, &in);                               // CONEX_OK
+ *     conex_stack_pop(stack, &out);                               // CONEX_OK; again: CONEX_EMPTY
+ *     conex_stack_destroy(stack);
+ *
+ * Options are structs that an `_INIT` macro fills; elements of any size lie inline; every callback is a function and a
+ * `ctx` that is passed to it.
+ *
+ * Threads
+ *
+ * Every function may be called from any thread at any time, except that `_destroy` needs the container for itself. No
+ * thread needs to register, and none needs to say good-bye. Functions whose text says *lock-free* keep their word in the
+ * strict sense: whatever other threads are doing, or were doing when they were suspended for ever, some call completes
+ * in a bounded number of steps; *wait-free*: this call does. Only functions that say *may block* wait for other threads.
+ * What a thread did before it put an element in happens before what another does after it got that element.
+ *
+ * No function is async-signal-safe. After `fork`, the child may go on using its containers only if no other thread of
+ * the parent was inside a call; `fork` followed by `exec` is always safe.
+ *
+ * Pointers
+ *
+ * NULL where it is not allowed, a handle of another kind and a recently destroyed handle are answered by a status. A
+ * pointer to memory that is not yours cannot be detected.
+ */
+#ifndef CONEX_CONEX_H
+#define CONEX_CONEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; see conex_version for that of the library. */
+#define CONEX_VERSION_MAJOR @MAJOR@
+#define CONEX_VERSION_MINOR @MINOR@
+#define CONEX_VERSION_PATCH @PATCH@
+#define CONEX_VERSION_NUMBER (CONEX_VERSION_MAJOR * 1000000 + CONEX_VERSION_MINOR * 1000 + CONEX_VERSION_PATCH)
+#define CONEX_VERSION_STRING "@VERSION@"
+
+/* Where the functions come from. The CMake package defines CONEX_SHARED for users of the shared library. */
+#if defined(_WIN32) && defined(CONEX_SHARED)
+#define CONEX_API __declspec(dllimport)
+#else
+#define CONEX_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif

@@ -1,0 +1,39 @@
+//! A pointer that is made at its first use, without a lock.
+
+use core::ptr;
+
+use crate::sync::{AtomicPtr, Ordering};
+
+/// Holds a pointer that the first user makes. Threads that come at the same time may each make one, and all but one
+/// throw theirs away: nobody waits.
+pub(crate) struct Once<T> {
+    made: AtomicPtr<T>,
+}
+
+impl<T> Once<T> {
+    pub(crate) const fn new() -> Self {
+        Self { made: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// The pointer; made by `make` if it is not there yet, and given to `unmake` if another thread was faster.
+    pub(crate) fn get<E>(
+        &self,
+        make: impl FnOnce() -> Result<*mut T, E>,
+        unmake: impl FnOnce(*mut T),
+    ) -> Result<*mut T, E> {
+        // Acquire: pairs with the exchange that published it.
+        let made = self.made.load(Ordering::Acquire);
+        if !made.is_null() {
+            return Ok(made);
+        }
+        let mine = make()?;
+        // Release publishes what was made; Acquire, to use what another thread made.
+        match self.made.compare_exchange(ptr::null_mut(), mine, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => Ok(mine),
+            Err(theirs) => {
+                unmake(mine);
+                Ok(theirs)
+            }
+        }
+    }
+}

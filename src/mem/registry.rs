@@ -1,0 +1,112 @@
+//! A list of records that only grows, and whose records are taken, given back and taken again.
+//!
+//! It is the registry of hazard pointers and thread records (Michael 2004): a newcomer first looks for a free record,
+//! and adds one to the front only when there is none. No record is unlinked before the registry is dropped, so walking
+//! it needs no protection, and its length is the largest number of records that were ever taken at once.
+//!
+//! Ordering pairs:
+//! (1) the Release store of `taken = false` synchronises with (2), the Acquire exchange of the next taker, which then
+//! sees the record as its last owner left it. (3) the Release exchange of `head` publishes a new record to (4), the
+//! Acquire loads of those who walk.
+//!
+//! Progress: taking a record is lock-free (an exchange at (3) fails only because another record was added), giving it
+//! back is wait-free.
+
+use core::ptr;
+
+use crate::sync::{AtomicBool, AtomicPtr, Ordering};
+
+/// One record of a [`Registry`].
+pub(crate) struct Record<T> {
+    /// What the record is for. Written through interior mutability by its owner, read by everybody.
+    pub(crate) value: T,
+    /// Position in the order of creation; small numbers, reused with the record.
+    pub(crate) index: usize,
+    taken: AtomicBool,
+    next: *const Record<T>,
+}
+
+impl<T> Record<T> {
+    /// Gives the record back. Its owner must not use it any more.
+    pub(crate) fn give_back(&self) {
+        // (1)
+        self.taken.store(false, Ordering::Release);
+    }
+}
+
+/// See the module's text.
+pub(crate) struct Registry<T> {
+    head: AtomicPtr<Record<T>>,
+}
+
+// SAFETY: the registry owns its records and shares them between threads; `T: Sync` makes that sound, `T: Send` lets any
+// thread drop them.
+unsafe impl<T: Send + Sync> Send for Registry<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Registry<T> {}
+
+impl<T> Registry<T> {
+    pub(crate) fn new() -> Self {
+        Self { head: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// A record that is now the caller's: a free one, or a new one around `fresh()`.
+    pub(crate) fn take(&self, fresh: impl FnOnce() -> T) -> &Record<T> {
+        for record in self.iter() {
+            // Relaxed: a hint; the exchange decides.
+            let free = !record.taken.load(Ordering::Relaxed);
+            // (2) Acquire on success; Relaxed on failure, for nothing was learned.
+            if free
+                && record.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return record;
+            }
+        }
+        let new = Box::into_raw(Box::new(Record {
+            value: fresh(),
+            index: 0,
+            taken: AtomicBool::new(true),
+            next: ptr::null(),
+        }));
+        // Acquire: pairs with (3), because the index of the first record is read.
+        let mut head = self.head.load(Ordering::Acquire);
+        loop {
+            // SAFETY: a record of the list; they live as long as the registry.
+            let index = unsafe { head.as_ref() }.map_or(0, |first| first.index + 1);
+            // SAFETY: `new` is not published yet.
+            unsafe { (*new).next = head };
+            // SAFETY: as above.
+            unsafe { (*new).index = index };
+            // (3) Release publishes the record's fields; Acquire on failure, because the index of the new head is read.
+            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Acquire) {
+                // SAFETY: published; lives as long as the registry.
+                Ok(_) => return unsafe { &*new },
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// All records, free ones too, newest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record<T>> {
+        // (4) Acquire pairs with (3); later records were published by earlier exchanges that happened before it.
+        let mut at = self.head.load(Ordering::Acquire).cast_const();
+        core::iter::from_fn(move || {
+            // SAFETY: null, or a published record; records live as long as the registry, and so does the iterator.
+            let record = unsafe { at.as_ref() }?;
+            at = record.next;
+            Some(record)
+        })
+    }
+}
+
+impl<T> Drop for Registry<T> {
+    fn drop(&mut self) {
+        // Relaxed: `&mut self` says that all other threads are done, and whoever arranged that synchronised with them.
+        let mut at = self.head.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: records come from `Box::into_raw` in `take` and are freed only here.
+            let record = unsafe { Box::from_raw(at) };
+            at = record.next.cast_mut();
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The domain: one clock, the threads that take part in it, and what waits for it.
+
+use core::fmt;
+use core::ptr;
+use std::time::{Duration, Instant};
+
+use super::guard::Guard;
+use super::limbo::{Bins, Owned};
+use super::phases::Phases;
+use super::pinned::Pinned;
+use super::retired::{RetireFn, Retired};
+use super::thread::{self, ThreadRecord};
+#[cfg(not(loom))]
+use crate::mem::Once;
+use crate::mem::{Counted, NoMemory, Registry};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+/// The part of a domain that its threads and limbos keep alive.
+pub(super) struct Shared {
+    pub(super) threads: Registry<ThreadRecord>,
+    pub(super) phases: Phases,
+    /// Limbos that hold open blocks, linked by `next_dirty`; each entry owns a reference to its limbo.
+    dirty: AtomicPtr<Bins>,
+    disposed_objects: AtomicUsize,
+    disposed_bytes: AtomicUsize,
+    /// The domain is gone; threads may give up their handles.
+    ended: AtomicBool,
+    origin: Instant,
+}
+
+impl Shared {
+    pub(super) fn push_dirty(&self, bins: &Bins) {
+        // Relaxed: only compared and linked to.
+        let mut head = self.dirty.load(Ordering::Relaxed);
+        loop {
+            bins.set_next_dirty(head);
+            let bins = ptr::from_ref(bins).cast_mut();
+            // Release: publishes `next_dirty` to the sweep's Acquire swap. Relaxed on failure: as the load.
+            match self.dirty.compare_exchange_weak(head, bins, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Seals what is open in every limbo of the domain. False when something could not be sealed yet.
+    fn sweep(&self, pinned: &Pinned) -> bool {
+        // Counted before the list is taken: a barrier that finds the list empty because of this sweep waits for it.
+        let phase = self.phases.enter();
+        let _leave = self.phases.leave_on_drop(phase);
+        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it.
+        let mut at = self.dirty.swap(ptr::null_mut(), Ordering::AcqRel).cast_const();
+        let mut all = true;
+        while !at.is_null() {
+            // SAFETY: an entry of the list owns a reference to its limbo, and the swap made the list ours.
+            let bins = unsafe { &*at };
+            let next = bins.next_dirty();
+            all &= bins.sweep(pinned);
+            // SAFETY: the entry's reference, given up once.
+            unsafe { Bins::release(at) };
+            at = next;
+        }
+        all
+    }
+
+    pub(super) fn count_disposed(&self, objects: u64, bytes: u64) {
+        // Relaxed: statistics.
+        self.disposed_objects.fetch_add(objects as usize, Ordering::Relaxed);
+        // Relaxed: statistics.
+        self.disposed_bytes.fetch_add(bytes as usize, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        // Relaxed: a hint that memory can be given up sooner; nothing is read on the strength of it.
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Nanoseconds since the domain was made, never 0.
+    pub(super) fn clock(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Limbos refer to `Shared`, so none is left, and none can be on the list.
+        debug_assert!(self.dirty.load(Ordering::Relaxed).is_null(), "Relaxed: `&mut self`");
+    }
+}
+
+/// What is behind all clones of a [`Domain`].
+struct Core {
+    // First, so that it is dropped first: it disposes of what users retired.
+    retired: Owned<Retired>,
+    shared: Counted<Shared>,
+    collector: crossbeam_epoch::Collector,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // Containers hold a clone of the domain, so all their limbos are closed: what is on the dirty list is empty,
+        // and sweeping it gives up the list's references.
+        self.shared.sweep(&thread::pin(&self.shared, &self.collector));
+        // Relaxed: see `has_ended`.
+        self.shared.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A reclamation domain: containers and guards of one domain share one clock; those of different domains do not hold
+/// up each other's memory.
+///
+/// Clones mean the same domain. Containers keep theirs alive.
+#[derive(Clone)]
+pub struct Domain {
+    core: Counted<Core>,
+}
+
+/// What [`Domain::stats`] tells; each number is an estimate while other threads work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DomainStats {
+    /// Blocks and pointers that were retired and not freed yet.
+    pub pending_objects: usize,
+    /// Their bytes, as their retirers gave them.
+    pub pending_bytes: usize,
+    /// Sessions ([`Guard`]) that are active.
+    pub guards: usize,
+    /// How long the oldest of them has been active without a refresh.
+    pub oldest_guard: Duration,
+}
+
+/// Why [`Domain::barrier`] returned before its work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarrierError {
+    /// The time was up; something still holds memory back, most often a guard on another thread.
+    TimedOut,
+    /// The calling thread itself holds a guard of this domain, so waiting would never end.
+    Guarded,
+}
+
+impl fmt::Display for BarrierError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the time was up before all retired memory was freed",
+            Self::Guarded => "the calling thread holds a guard of the domain; leave it first",
+        })
+    }
+}
+
+impl std::error::Error for BarrierError {}
+
+impl Domain {
+    /// A new domain.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if the process allocator has none.
+    pub fn new() -> Result<Self, NoMemory> {
+        let shared = Counted::new(Shared {
+            threads: Registry::new(),
+            phases: Phases::new(),
+            dirty: AtomicPtr::new(ptr::null_mut()),
+            disposed_objects: AtomicUsize::new(0),
+            disposed_bytes: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+            origin: Instant::now(),
+        })?;
+        let retired = Owned::new(&shared, Retired)?;
+        let collector = crossbeam_epoch::Collector::new();
+        Ok(Self { core: Counted::new(Core { retired, shared, collector })? })
+    }
+
+    pub(super) fn shared(&self) -> &Counted<Shared> {
+        &self.core.shared
+    }
+
+    /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no
+    /// other thread is cloning or dropping it.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.core.is_unique()
+    }
+
+    /// Whether the two are clones of one domain.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        ptr::eq(&raw const *self.core, &raw const *other.core)
+    }
+
+    #[inline]
+    pub(crate) fn pin(&self) -> Pinned {
+        thread::pin(&self.core.shared, &self.core.collector)
+    }
+
+    /// Enters a session: until the guard is dropped or refreshed, nothing that is reachable now in a container of this
+    /// domain is freed, and operations on them need no pin of their own.
+    ///
+    /// Progress: lock-free; allocates on the thread's first use of the domain.
+    #[must_use]
+    pub fn enter(&self) -> Guard {
+        Guard::new(self.clone(), self.pin())
+    }
+
+    /// Calls `call(ptr, ctx)` once, on any thread, when no guard that is active now is active any more. `bytes` feeds
+    /// the statistics and the decision when to push the clock on.
+    ///
+    /// Progress: lock-free if the process allocator is; allocates one small block.
+    ///
+    /// # Errors
+    /// [`NoMemory`]: nothing was retired, `ptr` is still the caller's.
+    ///
+    /// # Safety
+    /// No thread can reach `ptr` any more that did not hold it under a guard already, and `call(ptr, ctx)` must be
+    /// sound at any later time on any thread. It must not unwind.
+    pub unsafe fn retire(
+        &self,
+        ptr: *mut core::ffi::c_void,
+        bytes: usize,
+        call: RetireFn,
+        ctx: *mut core::ffi::c_void,
+    ) -> Result<(), NoMemory> {
+        let block = Retired::block(ptr, call, ctx)?;
+        let pinned = self.pin();
+        // SAFETY: the block is new and private, so it counts as unlinked; the caller vouches for `ptr`.
+        unsafe { self.core.retired.retire(&pinned, block, 0, bytes) };
+        Ok(())
+    }
+
+    /// Seals what was retired, tries to move the clock on, and frees what is due. One step, which never waits.
+    ///
+    /// Progress: lock-free. May run destructors and retire callbacks on this thread.
+    pub fn flush(&self) {
+        let pinned = self.pin();
+        self.core.shared.sweep(&pinned);
+        pinned.flush();
+    }
+
+    /// Waits until everything that was retired in this domain before the call, by any thread, has been freed.
+    ///
+    /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
+    ///
+    /// # Errors
+    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain.
+    pub fn barrier(&self, timeout: Duration) -> Result<(), BarrierError> {
+        let begin = Instant::now();
+        // Relaxed: this thread's own record.
+        if self.pin().record().value.sessions.load(Ordering::Relaxed) != 0 {
+            return Err(BarrierError::Guarded);
+        }
+        let shared = &self.core.shared;
+        let mut since = None;
+        let mut rounds = 0_u32;
+        loop {
+            {
+                let pinned = self.pin();
+                // The phase is read after the sweep is complete: see `Bins::seal`.
+                if since.is_none() && shared.sweep(&pinned) {
+                    since = Some(shared.phases.now());
+                }
+                pinned.flush();
+            }
+            if since.is_some_and(|since| shared.phases.passed(since)) {
+                return Ok(());
+            }
+            if begin.elapsed() >= timeout {
+                return Err(BarrierError::TimedOut);
+            }
+            rounds += 1;
+            wait(rounds);
+        }
+    }
+
+    /// What waits in the domain, and for whom.
+    ///
+    /// Progress: wait-free, in the number of threads that ever used the domain at once.
+    #[must_use]
+    pub fn stats(&self) -> DomainStats {
+        let shared = &self.core.shared;
+        // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
+        let disposed_objects = shared.disposed_objects.load(Ordering::Relaxed);
+        let disposed_bytes = shared.disposed_bytes.load(Ordering::Relaxed);
+        let mut stats = DomainStats::default();
+        let now = shared.clock();
+        let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
+        for record in shared.threads.iter() {
+            let record = &record.value;
+            // Relaxed, all four: statistics.
+            objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));
+            bytes = bytes.wrapping_add(record.retired_bytes.load(Ordering::Relaxed));
+            let sessions = record.sessions.load(Ordering::Relaxed);
+            if sessions > 0 {
+                stats.guards += sessions;
+                oldest = oldest.min(record.session_since.load(Ordering::Relaxed));
+            }
+        }
+        let positive = |n: usize| if n > usize::MAX / 2 { 0 } else { n };
+        stats.pending_objects = positive(objects.wrapping_sub(disposed_objects));
+        stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
+        stats.oldest_guard = Duration::from_nanos(now - oldest);
+        stats
+    }
+}
+
+/// Lets the others run: a little at first, longer as the wait goes on.
+fn wait(rounds: u32) {
+    if rounds < 16 {
+        crate::sync::yield_now();
+    } else {
+        #[cfg(not(loom))]
+        std::thread::sleep(Duration::from_micros(u64::from(rounds.min(100)) * 10));
+        #[cfg(loom)]
+        crate::sync::yield_now();
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Domain {
+    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
+    /// process.
+    fn default() -> Self {
+        static DEFAULT: Once<Core> = Once::new();
+        let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
+        // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
+        let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
+        let core = DEFAULT.get(make, unmake).expect("no memory for the default domain");
+        // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
+        let owner = unsafe { Counted::from_raw(core) };
+        let core = owner.clone();
+        core::mem::forget(owner);
+        Self { core }
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Domain").field("stats", &self.stats()).finish()
+    }
+}

@@ -1,0 +1,61 @@
+//! Reclamation: when may memory that was unlinked be freed?
+//!
+//! # Problem
+//!
+//! A thread that pops a node may not free it: another thread may have read the same pointer a moment ago and be about to
+//! follow it. Epoch-based reclamation (Fraser 2004) answers with a clock. A thread *pins* the clock while it works on a
+//! shared structure; what is unlinked is *retired*, not freed; and what was retired is freed when every thread that was
+//! pinned at that time has let go once.
+//!
+//! # Shape
+//!
+//! ```text
+//!  Domain ──► crossbeam_epoch::Collector         the clock and the deferred calls
+//!    │  └───► Shared: thread records, phases, dirty list, counters
+//!    │
+//!    ├── Pinned   one operation's pin (internal)  ┐ both are crossbeam guards; nested ones cost
+//!    ├── Guard    a session over many operations  ┘ an increment instead of a locked instruction
+//!    │
+//!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
+//! ```
+//!
+//! A [`Domain`] has a clock of its own. Containers in different domains do not hold up each other's memory; most
+//! programs use the default one.
+//!
+//! # What is promised
+//!
+//! - *Safety*: memory is not freed while a guard that was entered before it was unlinked is active.
+//! - *Boundedness without a stall*: every 64 retired blocks, or 32 KiB of them, of a container and thread group are
+//!   sealed and push the clock on; what was sealed is freed within two steps of the clock. Blocks below that stay until
+//!   more come, or until [`Domain::flush`] or [`Domain::barrier`].
+//! - *A stalled guard* holds back everything that is retired after it was entered, in its domain. This is the price of
+//!   epochs; [`Domain::stats`] shows it.
+//! - *Destruction*: dropping a container frees, on the spot, all of its memory and runs every destructor that is due,
+//!   retired blocks included. See [`limbo`].
+//! - *Barrier*: [`Domain::barrier`] returns when everything that was retired before it, by any thread, has been freed.
+//!
+//! # Progress
+//!
+//! Pinning, retiring, sealing and flushing are lock-free. The barrier waits, as its timeout says. A thread's first use
+//! of a domain registers it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls:
+//! one small allocation a batch. There a lack of memory ends the process; the containers' own allocations never do.
+//!
+//! # References
+//!
+//! K. Fraser, *Practical lock-freedom*, 2004. M. Michael, *Hazard pointers*, TPDS 2004 (the registry of records).
+//! crossbeam-epoch's `internal.rs` describes the clock. The phases of the barrier are those of user-space RCU
+//! (Desnoyers et al., TPDS 2012).
+
+mod domain;
+mod guard;
+pub(crate) mod limbo;
+mod phases;
+mod pinned;
+mod retired;
+mod thread;
+
+pub use domain::{BarrierError, Domain, DomainStats};
+pub use guard::Guard;
+pub(crate) use limbo::{Dispose, Limbo, Link};
+pub(crate) use pinned::Pinned;
+pub use retired::RetireFn;

@@ -1,0 +1,78 @@
+//! What the integration tests share.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::alloc::Layout;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+
+use conex::Allocator;
+
+/// `n`, or little of it under Miri, which is a thousand times slower.
+pub(crate) fn scaled(n: usize) -> usize {
+    if cfg!(miri) { (n / 500).clamp(4, 40) } else { n }
+}
+
+/// An element that counts itself as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted<'a>(&'a AtomicUsize, Box<u32>);
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(live: &'a AtomicUsize) -> Self {
+        live.fetch_add(1, Ordering::SeqCst);
+        Self(live, Box::new(0xC0FF_EE00))
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        assert_eq!(*self.1, 0xC0FF_EE00, "dropped twice, or never made");
+        *self.1 = 0;
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// An allocator that counts what it gave out, and whose N-th allocation fails.
+#[derive(Debug)]
+pub(crate) struct Failing {
+    until_failure: AtomicIsize,
+    outstanding: AtomicIsize,
+}
+
+impl Failing {
+    /// The allocation after `successes` ones fails; those after it do not.
+    pub(crate) fn new(successes: isize) -> Self {
+        Self { until_failure: AtomicIsize::new(successes), outstanding: AtomicIsize::new(0) }
+    }
+
+    pub(crate) fn allocator(&self) -> Allocator {
+        // SAFETY: the tests drop their containers before this; the hooks pass on to the global allocator.
+        unsafe { Allocator::hooks(Self::alloc, Self::free, std::ptr::from_ref(self).cast_mut().cast()) }
+    }
+
+    /// Bytes that were given out and not given back.
+    pub(crate) fn outstanding(&self) -> isize {
+        self.outstanding.load(Ordering::SeqCst)
+    }
+
+    unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
+        // SAFETY: `ctx` is what `allocator` gave.
+        let this = unsafe { &*ctx.cast::<Self>() };
+        if this.until_failure.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return std::ptr::null_mut();
+        }
+        this.outstanding.fetch_add(size as isize, Ordering::SeqCst);
+        let layout = Layout::from_size_align(size, align).expect("a valid layout");
+        // SAFETY: containers never ask for nothing.
+        unsafe { std::alloc::alloc(layout) }.cast()
+    }
+
+    unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void) {
+        // SAFETY: as in `alloc`.
+        let this = unsafe { &*ctx.cast::<Self>() };
+        this.outstanding.fetch_sub(size as isize, Ordering::SeqCst);
+        let layout = Layout::from_size_align(size, align).expect("a valid layout");
+        // SAFETY: it came from `alloc` with this layout.
+        unsafe { std::alloc::dealloc(ptr.cast(), layout) };
+    }
+}

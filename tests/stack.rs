@@ -1,0 +1,253 @@
+//! The stack against a model, under threads, and with little memory.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use common::{Counted, Failing, scaled};
+use conex::{Domain, Options, Stack};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Push(u32),
+    PushN(Vec<u32>),
+    Pop,
+    PopN(usize),
+    PopAll,
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        4 => any::<u32>().prop_map(Op::Push),
+        1 => prop::collection::vec(any::<u32>(), 0..8).prop_map(Op::PushN),
+        4 => Just(Op::Pop),
+        1 => (0..8_usize).prop_map(Op::PopN),
+        1 => Just(Op::PopAll),
+    ];
+    prop::collection::vec(op, 0..scaled(200))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: scaled(256) as u32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Alone, the stack does what a vector behind a mutex does.
+    #[test]
+    fn behaves_like_the_model(ops in ops()) {
+        let stack = Stack::new();
+        let model = Mutex::new(Vec::new());
+        for op in ops {
+            let mut model = model.lock().unwrap();
+            match op {
+                Op::Push(n) => {
+                    stack.push(n);
+                    model.push(n);
+                }
+                Op::PushN(ns) => {
+                    model.extend(&ns);
+                    stack.push_n(ns).unwrap();
+                }
+                Op::Pop => prop_assert_eq!(stack.pop(), model.pop()),
+                Op::PopN(n) => {
+                    let mut popped = Vec::new();
+                    stack.pop_n(n, &mut popped);
+                    let keep = model.len().saturating_sub(n);
+                    let mut expected = model.split_off(keep);
+                    expected.reverse();
+                    prop_assert_eq!(popped, expected);
+                }
+                Op::PopAll => {
+                    let mut popped = Vec::new();
+                    stack.pop_all(|n| popped.push(n));
+                    model.reverse();
+                    prop_assert_eq!(&popped, &*model);
+                    model.clear();
+                }
+            }
+            prop_assert_eq!(stack.len(), model.len());
+            prop_assert_eq!(stack.is_empty(), model.is_empty());
+        }
+    }
+}
+
+/// Whatever is pushed is popped once: by whom does not matter.
+#[test]
+fn conserves_elements_under_threads() {
+    for threads in [2, 4, 8] {
+        let each = scaled(20_000);
+        let stack = Stack::new();
+        let seen = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for thread in 0..threads {
+                let (stack, seen) = (&stack, &seen);
+                scope.spawn(move || {
+                    let mut mine = Vec::new();
+                    for i in 0..each {
+                        let n = thread * each + i;
+                        match i % 7 {
+                            0 => stack.push_n(vec![n]).unwrap(),
+                            _ => stack.push(n),
+                        }
+                        match i % 5 {
+                            0 => drop(stack.pop_n(3, &mut mine)),
+                            1 => mine.extend(stack.pop()),
+                            2 if i % 50 == 2 => drop(stack.pop_all(|n| mine.push(n))),
+                            _ => {}
+                        }
+                    }
+                    seen.lock().unwrap().extend(mine);
+                });
+            }
+        });
+        let mut seen = seen.into_inner().unwrap();
+        stack.pop_all(|n| seen.push(n));
+        assert_eq!(seen.len(), threads * each);
+        assert_eq!(seen.iter().collect::<HashSet<_>>().len(), threads * each);
+    }
+}
+
+/// With more elements than threads a pop always finds one: nobody may see an empty stack.
+#[test]
+fn is_never_empty_when_it_cannot_be() {
+    let threads = 4;
+    let stack: Stack<usize> = (0..=threads).collect();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..scaled(50_000) {
+                    let n = stack.pop().expect("one more element than threads");
+                    stack.push(n);
+                }
+            });
+        }
+    });
+    assert_eq!(stack.len(), threads + 1);
+}
+
+/// A batch is one step: batches of one thread are never interleaved with others.
+#[test]
+fn batches_are_atomic() {
+    let stack = Stack::new();
+    let done = AtomicUsize::new(0);
+    let rounds = scaled(4_000);
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (stack, done) = (&stack, &done);
+            scope.spawn(move || {
+                for i in 0..rounds {
+                    stack.push_n((0..4).map(|part| (thread, i, part)).collect()).unwrap();
+                }
+                done.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        scope.spawn(|| {
+            loop {
+                let last = done.load(Ordering::SeqCst) == 2;
+                let mut popped = Vec::new();
+                stack.pop_all(|element| popped.push(element));
+                for batch in popped.chunks(4) {
+                    let (thread, i, _) = batch[0];
+                    let parts: Vec<_> = batch.iter().map(|&(t, j, part)| (t == thread && j == i, part)).collect();
+                    assert_eq!(parts, [(true, 3), (true, 2), (true, 1), (true, 0)]);
+                }
+                if last && popped.is_empty() {
+                    break;
+                }
+            }
+        });
+    });
+}
+
+/// Elements are dropped exactly once, whether they were popped or left in the stack.
+#[test]
+fn drops_each_element_once() {
+    let live = AtomicUsize::new(0);
+    let stack = Stack::new();
+    for _ in 0..100 {
+        stack.push(Counted::new(&live));
+    }
+    drop(stack.pop());
+    let mut some = Vec::new();
+    assert_eq!(stack.pop_n(10, &mut some), 10);
+    assert_eq!(live.load(Ordering::SeqCst), 99);
+    drop(some);
+    assert_eq!(live.load(Ordering::SeqCst), 89);
+    drop(stack);
+    assert_eq!(live.load(Ordering::SeqCst), 0);
+}
+
+/// A callback that panics loses nothing: what it did not get is dropped.
+#[test]
+fn a_panic_in_pop_all_drops_the_rest() {
+    let live = AtomicUsize::new(0);
+    let stack: Stack<_> = (0..10).map(|_| Counted::new(&live)).collect();
+    let mut seen = 0;
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        stack.pop_all(|_| {
+            seen += 1;
+            assert!(seen < 4, "as the test wants it");
+        });
+    }));
+    assert!(result.is_err());
+    assert_eq!((seen, live.load(Ordering::SeqCst)), (4, 0));
+    assert!(stack.is_empty());
+}
+
+/// Elements of any size and alignment.
+#[test]
+fn holds_any_layout() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[repr(align(256))]
+    struct Aligned(u8);
+    let aligned = Stack::new();
+    aligned.push(Aligned(1));
+    aligned.push(Aligned(2));
+    assert_eq!(aligned.pop(), Some(Aligned(2)));
+
+    let large = Stack::new();
+    large.push([7_u8; 5000]);
+    assert_eq!(large.pop(), Some([7; 5000]));
+
+    let nothing = Stack::new();
+    nothing.push(());
+    nothing.push(());
+    assert_eq!((nothing.pop(), nothing.pop(), nothing.pop()), (Some(()), Some(()), None));
+}
+
+/// For every allocation of a scenario: if it fails, the caller has its elements back and the stack is as it was; and at
+/// the end all memory was given back.
+#[test]
+fn survives_any_failed_allocation() {
+    for fail_at in 0.. {
+        let memory = Failing::new(fail_at);
+        let live = AtomicUsize::new(0);
+        let mut failed = false;
+        {
+            let domain = Domain::new().unwrap();
+            let stack = Stack::with_options(&Options::new().domain(&domain).allocator(memory.allocator())).unwrap();
+            for _ in 0..4 {
+                if let Err(element) = stack.try_push(Counted::new(&live)) {
+                    failed = true;
+                    drop(element);
+                }
+            }
+            let len = stack.len();
+            if let Err(elements) = stack.push_n((0..4).map(|_| Counted::new(&live)).collect()) {
+                failed = true;
+                assert_eq!((elements.len(), stack.len()), (4, len));
+            }
+            while stack.pop().is_some() {}
+        }
+        assert_eq!(live.load(Ordering::SeqCst), 0);
+        assert_eq!(memory.outstanding(), 0, "all memory is back when the stack is gone");
+        if !failed {
+            assert_eq!(fail_at, 8, "the scenario allocates eight nodes");
+            break;
+        }
+    }
+}
