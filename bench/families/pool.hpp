@@ -7,6 +7,8 @@
 // `push` answers false when a bounded queue is full.
 #pragma once
 
+#include <algorithm>
+
 #include "../harness/histogram.hpp"
 #include "element.hpp"
 
@@ -15,9 +17,8 @@ namespace bench {
 struct pool_traits {
     bool ordered = true;                     // test that each producer's elements come out in order (queues)
     bool lifo = false;                       // a stack
-    bool one_to_one_only = false;            // single producer, single consumer
+    bool one_to_one_only = false;            // single producer, single consumer: only the cases that are so
     std::size_t max_capacity = ~std::size_t{0};
-    bool batches = true;                     // run the batch cases, with a loop where the peer has no batch operation
 };
 
 // An adapter of a peer that holds words or pointers only says so with `static constexpr bool words_only = true`.
@@ -138,14 +139,15 @@ public:
         std::thread([] {}).join();  // libc's shortcuts for programs that never had a second thread are not the case here
         pin(0);
         const std::size_t n = burst_size;
-        double push[4], pop[4];
+        constexpr int rounds = Bytes == 8 ? 4 : 2;
+        double push[rounds], pop[rounds];
         const std::size_t base = held_bytes();
         std::size_t peak = base, drained = base;
         Q q(n);
         {
             S me(q);
             E out = E::of(0);
-            for (int round = 0; round < 4; ++round) {
+            for (int round = 0; round < rounds; ++round) {
                 const std::uint64_t t0 = now_ns();
                 for (std::size_t i = 0; i < n; ++i) {
                     if (!me.push(E::of(i))) return r.fail(name, "full after %zu elements", i);
@@ -176,17 +178,17 @@ public:
                 }
             }
         }
-        const auto middle = [](const double* v) {  // of rounds 1 to 3
-            const double a = v[1], b = v[2], c = v[3];
-            return a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
+        const auto middle = [](double* v) {  // of the rounds after the first
+            std::sort(v + 1, v + rounds);
+            return v[rounds / 2];
         };
         const auto per = [&](std::size_t bytes) {
             return bytes > base ? static_cast<double>(bytes - base) / static_cast<double>(n) : 0.0;
         };
-        r.figure(name, "push", "ns", false, middle(push));
-        r.figure(name, "pop", "ns", false, middle(pop));
         r.figure(name, "first push", "ns", false, push[0]);
         r.figure(name, "first pop", "ns", false, pop[0]);
+        r.figure(name, "push", "ns", false, middle(push));
+        r.figure(name, "pop", "ns", false, middle(pop));
         r.figure(name, "peak memory", "B/element", false, per(peak));
         r.figure(name, "memory after drain", "B/element", false, per(drained));
     }
@@ -262,6 +264,7 @@ public:
         });
         if (wrong != 0) return r.fail(name, "%llu answers were not for the question", static_cast<unsigned long long>(wrong));
         for (const double q : {50.0, 99.0, 99.9}) {
+            if (static_cast<double>(h.of[1].count()) * (100 - q) < 100) continue;  // too few to say
             char metric[16];
             std::snprintf(metric, sizeof metric, "p%g", q);
             r.figure(name, metric, "ns", false, static_cast<double>(h.of[1].percentile(q)) * ns);
@@ -356,24 +359,23 @@ void add_pool(const char* family, const char* name, const char* peer, semantics 
         c.cases.emplace_back(id, [fn, full = prefix + id, t](const params& p, report& r) { fn(p, r, full, t); });
     };
     const auto work_suffix = [](int ns) { return ns == 0 ? std::string() : "-work" + std::to_string(ns); };
-    add("pairs-1", word::alone);
     for (const int work : {0, 50, 500})
         add("flow-1+1" + work_suffix(work), [work](const params& p, report& r, const std::string& n, const pool_traits& k) {
             word::flow(p, r, n, k, 1, 1, work, 1);
         });
-    if (t.max_capacity >= word::burst_size) add("burst", word::burst);
     add("latency", word::latency);
-    if (t.batches)
-        for (const int batch : {32, 256}) {
-            const std::string b = std::to_string(batch);
-            add("batch-" + b, [batch](const params& p, report& r, const std::string& n, const pool_traits& k) {
-                word::batch_alone(p, r, n, k, batch);
-            });
-            add("batch-" + b + "-1+1", [batch](const params& p, report& r, const std::string& n, const pool_traits& k) {
+    for (const int batch : {32, 256})
+        add("batch-" + std::to_string(batch) + "-1+1",
+            [batch](const params& p, report& r, const std::string& n, const pool_traits& k) {
                 word::flow(p, r, n, k, 1, 1, 0, batch);
             });
-        }
     if (!t.one_to_one_only) {
+        add("pairs-1", word::alone);
+        if (t.max_capacity >= word::burst_size) add("burst", word::burst);
+        for (const int batch : {32, 256})
+            add("batch-" + std::to_string(batch), [batch](const params& p, report& r, const std::string& n, const pool_traits& k) {
+                word::batch_alone(p, r, n, k, batch);
+            });
         for (const int work : {0, 50, 500}) {
             add("pairs-2" + work_suffix(work), [work](const params& p, report& r, const std::string& n, const pool_traits& k) {
                 word::pairs(p, r, n, k, 2, work);
@@ -390,11 +392,11 @@ void add_pool(const char* family, const char* name, const char* peer, semantics 
     const auto add_wide = [&](auto bytes) {
         using wide = pool_cases<Pool, decltype(bytes)::value>;
         const std::string suffix = "-" + std::to_string(decltype(bytes)::value) + "B";
-        add("pairs-1" + suffix, wide::alone);
+        if (!t.one_to_one_only) add("pairs-1" + suffix, wide::alone);
         add("flow-1+1" + suffix, [](const params& p, report& r, const std::string& n, const pool_traits& k) {
             wide::flow(p, r, n, k, 1, 1, 0, 1);
         });
-        if (t.max_capacity >= wide::burst_size) add("burst" + suffix, wide::burst);
+        if (!t.one_to_one_only && t.max_capacity >= wide::burst_size) add("burst" + suffix, wide::burst);
     };
     if constexpr (takes_wide<Pool>::value) {
         add_wide(std::integral_constant<std::size_t, 64>{});

@@ -1,4 +1,7 @@
 // Contestants and the cases each can run. An adapter file registers itself; the driver looks up what it is asked for.
+//
+// An adapter file puts its templates into a named namespace of its own, not an unnamed one: gcc gives `cases<a_template>`
+// external linkage even where the template is from an unnamed namespace, so two files' adapters of one name would be one.
 #pragma once
 
 #include <functional>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdarg>
 #include <memory>
 #include <string>
@@ -24,7 +25,7 @@ struct params {
 class report {
 public:
     void figure(const std::string& name, const char* metric, const char* unit, bool more_is_better, double value) {
-        if (failed_) return;
+        if (failed_ || !std::isfinite(value)) return;  // not finite: the run saw no operation
         std::printf("figure\t%s\t%s\t%s\t%s\t%.6g\n", name.c_str(), metric, unit, more_is_better ? "more" : "less", value);
     }
     void fail(const std::string& name, const char* format, ...) __attribute__((format(printf, 3, 4))) {

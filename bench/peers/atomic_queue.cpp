@@ -3,7 +3,7 @@
 
 #include "../families/pool.hpp"
 
-namespace {
+namespace peer_atomic_queue {
 
 using namespace bench;
 
@@ -55,4 +55,4 @@ const registration all([] {
                    unordered);
 });
 
-}  // namespace
+}  // namespace peer_atomic_queue

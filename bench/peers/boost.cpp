@@ -5,7 +5,7 @@
 
 #include "../families/pool.hpp"
 
-namespace {
+namespace peer_boost {
 
 using namespace bench;
 namespace lf = boost::lockfree;
@@ -99,4 +99,4 @@ const registration all([] {
                      {"LIFO", "unbounded", "lock-free", "kept", "nodes allocated in advance; range push is one step"});
 });
 
-}  // namespace
+}  // namespace peer_boost

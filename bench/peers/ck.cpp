@@ -17,7 +17,7 @@ extern "C" {
 #include "../families/pool.hpp"
 #include "node_pool.hpp"
 
-namespace {
+namespace peer_ck {
 
 using namespace bench;
 
@@ -247,4 +247,4 @@ const registration all([] {
                         {"per key", "grows", "blocking", "kept", "words; one writer at a time, readers lock-free in an epoch section"});
 });
 
-}  // namespace
+}  // namespace peer_ck

@@ -2,7 +2,7 @@
 #include "../families/map.hpp"
 #include "conex.hpp"
 
-namespace {
+namespace peer_conex_map {
 
 using namespace bench;
 
@@ -74,4 +74,4 @@ const registration all([] {
                              {"per key", "grows", "lock-free", "returned", "one guard for 64 operations"}, traits);
 });
 
-}  // namespace
+}  // namespace peer_conex_map

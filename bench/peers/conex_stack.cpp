@@ -2,7 +2,7 @@
 #include "../families/pool.hpp"
 #include "conex.hpp"
 
-namespace {
+namespace peer_conex_stack {
 
 using namespace bench;
 
@@ -52,4 +52,4 @@ const registration all([] {
     if (guarded_too()) add_stack<guarded>("conex, C, " BENCH_FORM ", guard", "conex", held);
 });
 
-}  // namespace
+}  // namespace peer_conex_stack

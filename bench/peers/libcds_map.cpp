@@ -6,7 +6,7 @@
 #include "../families/map.hpp"
 #include "libcds.hpp"
 
-namespace {
+namespace peer_libcds_map {
 
 using namespace bench;
 using libcds::attached;
@@ -89,4 +89,4 @@ const registration all([] {
                        few);
 });
 
-}  // namespace
+}  // namespace peer_libcds_map

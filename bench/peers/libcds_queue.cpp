@@ -6,7 +6,7 @@
 
 #include "libcds.hpp"
 
-namespace {
+namespace peer_libcds_queue {
 
 using namespace bench;
 using libcds::pool;
@@ -44,4 +44,4 @@ const registration all([] {
     add_queue<vyukov>("libcds VyukovMPMCCycleQueue", peer, {"FIFO", "bounded", "blocking", "kept", ""});
 });
 
-}  // namespace
+}  // namespace peer_libcds_queue

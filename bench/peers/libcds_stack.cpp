@@ -4,7 +4,7 @@
 
 #include "libcds.hpp"
 
-namespace {
+namespace peer_libcds_stack {
 
 using namespace bench;
 using libcds::pool;
@@ -31,4 +31,4 @@ const registration all([] {
     add_stack<fc_stack>("libcds FCStack", peer, {"LIFO", "unbounded", "blocking", "kept", "flat combining over std::stack"});
 });
 
-}  // namespace
+}  // namespace peer_libcds_stack

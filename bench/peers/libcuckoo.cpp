@@ -5,7 +5,7 @@
 
 #include "../families/map.hpp"
 
-namespace {
+namespace peer_libcuckoo {
 
 using namespace bench;
 
@@ -61,4 +61,4 @@ const registration all([] {
                         {"per key", "grows", "blocking", "kept", "spinlocks; iteration locks the whole table"});
 });
 
-}  // namespace
+}  // namespace peer_libcuckoo

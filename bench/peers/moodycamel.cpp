@@ -3,7 +3,7 @@
 
 #include "../families/pool.hpp"
 
-namespace {
+namespace peer_moodycamel {
 
 using namespace bench;
 
@@ -51,4 +51,4 @@ const registration all([] {
                             "a producer and a consumer token for each thread; bulk operations for batches"});
 });
 
-}  // namespace
+}  // namespace peer_moodycamel

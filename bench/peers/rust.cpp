@@ -53,7 +53,7 @@ void rp_dash_w_add(void*, std::uint64_t, std::uint64_t);
 void rp_scc_w_add(void*, std::uint64_t, std::uint64_t);
 }
 
-namespace {
+namespace peer_rust {
 
 using namespace bench;
 
@@ -238,4 +238,4 @@ const registration all([] {
                      {"per key", "grows", "blocking", "returned", "static library; lock for each bucket, *_sync functions, foldhash"});
 });
 
-}  // namespace
+}  // namespace peer_rust

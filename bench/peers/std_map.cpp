@@ -8,7 +8,7 @@
 #include "../families/map.hpp"
 #include "spinlock.hpp"
 
-namespace {
+namespace peer_std_map {
 
 using namespace bench;
 
@@ -118,4 +118,4 @@ const registration all([] {
                          {"per key", "grows", "blocking", "kept", "64 tables, a std::mutex each"});
 });
 
-}  // namespace
+}  // namespace peer_std_map

@@ -6,7 +6,7 @@
 #include "../families/pool.hpp"
 #include "spinlock.hpp"
 
-namespace {
+namespace peer_std_mutex {
 
 using namespace bench;
 
@@ -108,4 +108,4 @@ const registration all([] {
                            "test-and-test-and-set lock that yields after a while, around std::vector"});
 });
 
-}  // namespace
+}  // namespace peer_std_mutex

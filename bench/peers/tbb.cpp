@@ -9,7 +9,7 @@
 #include "../families/map.hpp"
 #include "../families/pool.hpp"
 
-namespace {
+namespace peer_tbb {
 
 using namespace bench;
 
@@ -165,4 +165,4 @@ const registration all([] {
                            {"per key", "grows", "lock-free", "no concurrent erase", "atomic values; no concurrent erase"});
 });
 
-}  // namespace
+}  // namespace peer_tbb

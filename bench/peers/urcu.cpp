@@ -1,8 +1,8 @@
-// liburcu: queues, stack and hash table; nodes are the user's. Flavour qsbr, the one with the cheapest readers: a thread says
-// between operations that it holds nothing.
+// liburcu: queues, stack and hash table; nodes are the user's. Flavour memb, the library's default: its read sections cost no
+// fence, and a thread that sleeps holds nothing up.
 #define _LGPL_SOURCE 1  // read sections inlined, as its README advises
 #include <urcu/rculfhash.h>
-#include <urcu/urcu-qsbr.h>
+#include <urcu/urcu-memb.h>
 #undef _LGPL_SOURCE  // the inline forms of these three do not compile as C++ in this version
 #include <urcu/lfstack.h>
 #include <urcu/rculfqueue.h>
@@ -12,7 +12,7 @@
 #include "../families/pool.hpp"
 #include "node_pool.hpp"
 
-namespace {
+namespace peer_urcu {
 
 using namespace bench;
 
@@ -23,11 +23,11 @@ N* node_of(L* link) {
 
 struct registered {
     registered() {
-        if (depth()++ == 0) urcu_qsbr_register_thread();
+        if (depth()++ == 0) urcu_memb_register_thread();
     }
     registered(const registered&) = delete;
     ~registered() {
-        if (--depth() == 0) urcu_qsbr_unregister_thread();
+        if (--depth() == 0) urcu_memb_unregister_thread();
     }
     static int& depth() {
         thread_local int d = 0;
@@ -129,7 +129,7 @@ class lock_free_queue {
     static void free_node(rcu_head* h) { std::free(reinterpret_cast<char*>(h) - offsetof(node, rcu)); }
 
 public:
-    explicit lock_free_queue(std::size_t) { cds_lfq_init_rcu(&q_, urcu_qsbr_call_rcu); }
+    explicit lock_free_queue(std::size_t) { cds_lfq_init_rcu(&q_, urcu_memb_call_rcu); }
     ~lock_free_queue() {}  // the process ends with the run
     struct session {
         explicit session(lock_free_queue& q) : q_(q.q_) {}
@@ -137,22 +137,21 @@ public:
             auto* n = static_cast<node*>(std::malloc(sizeof(node)));
             n->e = e;
             cds_lfq_node_init_rcu(&n->link);
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfq_enqueue_rcu(&q_, &n->link);
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
             return true;
         }
         bool pop(E& e) {
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfq_node_rcu* l = cds_lfq_dequeue_rcu(&q_);
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
             if (l == nullptr) return false;
             node* n = node_of<node>(l);
             e = n->e;
-            urcu_qsbr_call_rcu(&n->rcu, free_node);
+            urcu_memb_call_rcu(&n->rcu, free_node);
             return true;
         }
-        void tick() { urcu_qsbr_quiescent_state(); }
         registered me_;
         cds_lfq_queue_rcu& q_;
     };
@@ -176,46 +175,46 @@ class hash_table {
 public:
     static constexpr bool words_only = true;
     explicit hash_table(std::size_t)
-        : t_(cds_lfht_new_flavor(64, 1, 0, CDS_LFHT_AUTO_RESIZE, &urcu_qsbr_flavor, nullptr)) {}
+        : t_(cds_lfht_new_flavor(64, 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, nullptr)) {}
     struct session {
         explicit session(hash_table& m) : t_(m.t_) {}
         bool get(std::uint64_t k, std::uint64_t& v) {
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_iter i;
             cds_lfht_lookup(t_, splitmix(k), match, &k, &i);
             cds_lfht_node* n = cds_lfht_iter_get_node(&i);
             if (n != nullptr) v = node_of<node>(n)->value;
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
             return n != nullptr;
         }
         bool insert(std::uint64_t k, const std::uint64_t& v) {
             node* n = make(k, v);
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_node* won = cds_lfht_add_unique(t_, splitmix(k), match, &k, &n->link);
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
             if (won == &n->link) return true;
             std::free(n);
             return false;
         }
         void upsert(std::uint64_t k, const std::uint64_t& v) {
             node* n = make(k, v);
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_node* old = cds_lfht_add_replace(t_, splitmix(k), match, &k, &n->link);
-            urcu_qsbr_read_unlock();
-            if (old != nullptr) urcu_qsbr_call_rcu(&node_of<node>(old)->rcu, free_node);
+            urcu_memb_read_unlock();
+            if (old != nullptr) urcu_memb_call_rcu(&node_of<node>(old)->rcu, free_node);
         }
         bool erase(std::uint64_t k) {
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_iter i;
             cds_lfht_lookup(t_, splitmix(k), match, &k, &i);
             cds_lfht_node* n = cds_lfht_iter_get_node(&i);
             const bool gone = n != nullptr && cds_lfht_del(t_, n) == 0;
-            urcu_qsbr_read_unlock();
-            if (gone) urcu_qsbr_call_rcu(&node_of<node>(n)->rcu, free_node);
+            urcu_memb_read_unlock();
+            if (gone) urcu_memb_call_rcu(&node_of<node>(n)->rcu, free_node);
             return gone;
         }
         void add(std::uint64_t k, std::uint64_t delta) {
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_iter i;
             cds_lfht_lookup(t_, splitmix(k), match, &k, &i);
             cds_lfht_node* n = cds_lfht_iter_get_node(&i);
@@ -225,17 +224,16 @@ public:
                 if (n != &fresh->link) std::free(fresh);
             }
             __atomic_fetch_add(&node_of<node>(n)->value, delta, __ATOMIC_RELAXED);
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
         }
         template <class F>
         void for_each(F&& f) {
-            urcu_qsbr_read_lock();
+            urcu_memb_read_lock();
             cds_lfht_iter i;
             for (cds_lfht_first(t_, &i); cds_lfht_iter_get_node(&i) != nullptr; cds_lfht_next(t_, &i))
                 f(node_of<node>(cds_lfht_iter_get_node(&i))->value);
-            urcu_qsbr_read_unlock();
+            urcu_memb_read_unlock();
         }
-        void tick() { urcu_qsbr_quiescent_state(); }
 
     private:
         static node* make(std::uint64_t k, std::uint64_t v) {
@@ -258,12 +256,12 @@ const registration all([] {
     add_queue<wait_free_queue>("liburcu wfcqueue", peer,
                                {"FIFO", "unbounded", "push wait-free, pop blocking", "user's nodes", "nodes from a pool; pop under the queue's mutex"});
     add_queue<lock_free_queue>("liburcu rculfqueue", peer,
-                               {"FIFO", "unbounded", "lock-free", "user's nodes", "qsbr, quiescent every 64 operations; malloc, call_rcu"});
+                               {"FIFO", "unbounded", "lock-free", "user's nodes", "memb flavour; malloc, call_rcu"});
     add_stack<stack>("liburcu lfstack", peer,
                      {"LIFO", "unbounded", "push lock-free, pop blocking", "user's nodes", "nodes from a pool; pop under the stack's mutex"});
     add_map<hash_table>("liburcu rculfhash", peer,
                         {"per key", "grows", "lock-free", "user's nodes",
-                         "qsbr, quiescent every 64 operations; malloc, call_rcu; a worker thread resizes"});
+                         "memb flavour; malloc, call_rcu; a worker thread resizes"});
 });
 
-}  // namespace
+}  // namespace peer_urcu

@@ -12,7 +12,7 @@
 #include "../families/map.hpp"
 #include "../families/pool.hpp"
 
-namespace {
+namespace peer_xenium {
 
 using namespace bench;
 
@@ -218,4 +218,4 @@ const registration all([] {
                             few);
 });
 
-}  // namespace
+}  // namespace peer_xenium
