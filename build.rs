@@ -1,4 +1,5 @@
-//! Link arguments of the shared library. Nothing else: the header is committed, and a test keeps it true.
+//! Link arguments of the shared library, and the target's name for the test that compiles the header. The header itself
+//! is committed, and a test keeps it true.
 
 /// The ABI number: the N of `libconex.so.N`. It changes when a symbol or a struct changes incompatibly, not with the
 /// crate's version. `CMakeLists.txt` reads it from this line.
@@ -6,6 +7,8 @@ const ABI: &str = "0";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    let target = std::env::var("TARGET").unwrap_or_default();
+    println!("cargo:rustc-env=CONEX_TARGET={target}");
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     match os.as_str() {
         "linux" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" | "solaris" | "illumos" => {

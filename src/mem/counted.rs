@@ -49,10 +49,15 @@ impl<T> Counted<T> {
         self.inner().refs.load(Ordering::Acquire) == 1
     }
 
+    /// A pointer to the value that may be used like one from [`Counted::into_raw`], as long as there is a reference.
+    pub(crate) fn as_raw(this: &Self) -> *const T {
+        // SAFETY: in bounds of the live block.
+        unsafe { &raw const (*this.inner.as_ptr()).value }
+    }
+
     /// Turns the reference into a pointer without giving it up.
     pub(crate) fn into_raw(this: Self) -> *const T {
-        // SAFETY: in bounds of the live block.
-        let value = unsafe { &raw const (*this.inner.as_ptr()).value };
+        let value = Self::as_raw(&this);
         core::mem::forget(this);
         value
     }

@@ -34,9 +34,9 @@ impl Shared {
         let mut head = self.dirty.load(Ordering::Relaxed);
         loop {
             bins.set_next_dirty(head);
-            let bins = ptr::from_ref(bins).cast_mut();
+            let entry = bins.as_entry();
             // Release: publishes `next_dirty` to the sweep's Acquire swap. Relaxed on failure: as the load.
-            match self.dirty.compare_exchange_weak(head, bins, Ordering::Release, Ordering::Relaxed) {
+            match self.dirty.compare_exchange_weak(head, entry, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }

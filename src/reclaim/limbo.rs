@@ -134,6 +134,8 @@ pub(super) struct Bins {
     /// Link of the domain's dirty list; belongs to whoever turned `dirty` from false to true until the sweep.
     next_dirty: AtomicPtr<Bins>,
     shared: Counted<Shared>,
+    /// The same `Bins`, as a pointer into the whole `Inner`, which a reference to the part is not.
+    whole: *const Bins,
     dispose: unsafe fn(*const Bins, *mut Link, u8),
     /// Takes, or gives up, one reference to the whole `Inner`.
     retain: unsafe fn(*const Bins),
@@ -168,11 +170,16 @@ impl<D: Dispose> Owned<D> {
             dirty: AtomicBool::new(false),
             next_dirty: AtomicPtr::new(ptr::null_mut()),
             shared: shared.clone(),
+            whole: ptr::null(),
             dispose: dispose_of::<D>,
             retain: retain::<D>,
             release: release::<D>,
         };
-        Ok(Self { inner: Counted::new(Inner { bins, dispose })? })
+        let inner = Counted::new(Inner { bins, dispose })?;
+        let whole = Counted::as_raw(&inner).cast::<Bins>();
+        // SAFETY: the first field of the fresh `Inner`, which nobody else has seen.
+        unsafe { (*whole.cast_mut()).whole = whole };
+        Ok(Self { inner })
     }
 
     /// See [`Limbo::retire`].
@@ -302,6 +309,11 @@ impl Bins {
         self.next_dirty.store(next, Ordering::Relaxed);
     }
 
+    /// For the dirty list, whose entries own references.
+    pub(super) fn as_entry(&self) -> *mut Self {
+        self.whole.cast_mut()
+    }
+
     /// Gives up a reference that `mark_dirty` took.
     ///
     /// # Safety
@@ -322,7 +334,7 @@ impl Bins {
             return;
         }
         // SAFETY: the caller is inside an operation of the container, which holds a reference.
-        unsafe { (self.retain)(self) };
+        unsafe { (self.retain)(self.whole) };
         self.shared.push_dirty(self);
     }
 
@@ -340,8 +352,8 @@ impl Bins {
             return true;
         }
         // SAFETY: the caller's operation, or its place on the dirty list, holds a reference.
-        unsafe { (self.retain)(self) };
-        let bins = Graced(self, slot, phase);
+        unsafe { (self.retain)(self.whole) };
+        let bins = Graced(self.whole, slot, phase);
         // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and takes
         // the chain by a swap.
         unsafe { pinned.defer(move || bins.call()) };
@@ -435,7 +447,7 @@ impl Bins {
                     self.1 = link.next.load(Ordering::Relaxed);
                     let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
-                    unsafe { (self.0.dispose)(self.0, block, kind) };
+                    unsafe { (self.0.dispose)(self.0.whole, block, kind) };
                 }
             }
         }

@@ -29,14 +29,17 @@ pub(super) struct ThreadRecord {
 /// One thread's membership in one domain.
 struct Handle {
     shared: Counted<Shared>,
+    // The registration is dropped before this clone of its collector: a registration that is the collector's last
+    // reference would free itself in the middle of its own end.
     local: crossbeam_epoch::LocalHandle,
+    _collector: crossbeam_epoch::Collector,
     record: *const Record<ThreadRecord>,
 }
 
 impl Handle {
     fn new(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Self {
         let record: *const _ = shared.threads.take(ThreadRecord::default);
-        Self { shared: shared.clone(), local: collector.register(), record }
+        Self { shared: shared.clone(), local: collector.register(), _collector: collector.clone(), record }
     }
 
     fn pin(&self) -> Pinned {
