@@ -3,8 +3,8 @@
 
     run.py --drivers DIR --out DIR [--quick] [--only PREFIX] [--deadline SECONDS] [--meta FILE]
 
-Writes one CSV line a figure to OUT/<family>.csv and what the figures are worth without: nothing. OUT/run.json says on which
-machine, of which versions and in which way they were taken. The report is another program's (report/report.py).
+Writes one CSV line a figure to OUT/<family>.csv; OUT/run.json says on which machine, of which versions and in which way the
+figures were taken. The report is another program's (report/report.py).
 """
 
 import argparse
@@ -48,7 +48,7 @@ def measured_ms(unit, quick):
 
 
 def time_limit(unit):
-    return 90 if "10M" in unit else 30
+    return 60 if "10M" in unit else 20
 
 
 class Driver:

@@ -32,7 +32,7 @@ done
 # adapter: the packages that it needs
 declare -A needs=(
   [moodycamel]="libconcurrentqueue-dev"
-  [tbb]="libtbb-dev libtbb12"
+  [tbb]="libtbb-dev libtbb12 libtbbmalloc2"
   [boost]="libboost1.81-dev"
   [libcds_queue]="libcds-dev libboost1.81-dev libboost-thread1.81-dev"
   [libcds_stack]="libcds-dev libboost1.81-dev libboost-thread1.81-dev"
@@ -86,7 +86,9 @@ cargo_build() { cargo "$@" --locked >>"$log" 2>&1; }
 options=(-DBENCH_ROOT="$tree/root")
 if [[ ${BENCH_PEERS:-1} != 0 ]]; then
   say "building the Rust peers"
-  if cargo_build build --release --manifest-path bench/peers/rust/Cargo.toml --target-dir "$tree/rust-peers"; then
+  level= # the C++ peers are built for the same level
+  [[ $(uname -m) == x86_64 ]] && level=-Ctarget-cpu=x86-64-v2
+  if RUSTFLAGS=$level cargo_build build --release --manifest-path bench/peers/rust/Cargo.toml --target-dir "$tree/rust-peers"; then
     peers+=(rust)
     options+=(-DBENCH_RUST_PEERS="$tree/rust-peers/release/libconex_bench_peers.a")
   else
@@ -172,7 +174,7 @@ fi
 spent=$((SECONDS - began))
 run=(--drivers "$drivers" --meta "$tree/machine.json" --out "$out")
 if [[ -n $quick ]]; then
-  run+=(--quick --least 3 --deadline $((280 - spent)))
+  run+=(--quick --least 2 --deadline $((280 - spent)))
 elif [[ -z $only ]]; then
   run+=(--least 5 --deadline $((2340 - spent)))
 fi

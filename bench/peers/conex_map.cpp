@@ -67,9 +67,9 @@ using guarded_map = map<Key, V, one_guard>;
 
 const registration all([] {
     map_traits traits;
-    if (std::string(BENCH_FORM) != "static") traits.max_entries = 1'000'000;  // one form stands for the others among ten million keys
+    if (!is_form("static")) traits.max_entries = 1'000'000;  // one form stands for the others among ten million keys
     add_map<plain_map>("conex, C, " BENCH_FORM, "conex", {"per key", "grows", "lock-free", "returned", "one call an operation"}, traits);
-    if (guarded_too())
+    if (is_form("static"))
         add_map<guarded_map>("conex, C, " BENCH_FORM ", guard", "conex",
                              {"per key", "grows", "lock-free", "returned", "one guard for 64 operations"}, traits);
 });

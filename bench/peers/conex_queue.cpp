@@ -49,7 +49,7 @@ const registration all([] {
     const semantics each{"FIFO", "unbounded", "lock-free", "returned", "one call an operation; push_n, pop_n for batches"};
     const semantics held{"FIFO", "unbounded", "lock-free", "returned", "one guard for 64 operations"};
     add_queue<plain>("conex, C, " BENCH_FORM, "conex", each);
-    if (guarded_too()) add_queue<guarded>("conex, C, " BENCH_FORM ", guard", "conex", held);
+    if (is_form("static")) add_queue<guarded>("conex, C, " BENCH_FORM ", guard", "conex", held);
 });
 
 }  // namespace peer_conex_queue

@@ -49,7 +49,7 @@ const registration all([] {
     const semantics each{"LIFO", "unbounded", "lock-free", "returned", "one call an operation; push_n, pop_n for batches"};
     const semantics held{"LIFO", "unbounded", "lock-free", "returned", "one guard for 64 operations"};
     add_stack<plain>("conex, C, " BENCH_FORM, "conex", each);
-    if (guarded_too()) add_stack<guarded>("conex, C, " BENCH_FORM ", guard", "conex", held);
+    if (is_form("static")) add_stack<guarded>("conex, C, " BENCH_FORM ", guard", "conex", held);
 });
 
 }  // namespace peer_conex_stack

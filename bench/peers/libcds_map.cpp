@@ -83,9 +83,9 @@ const registration all([] {
     map_traits few;  // MichaelHashMap stands for it among ten million keys
     few.max_entries = 1'000'000;
     add_map<michael_map>("libcds MichaelHashMap, HP", peer,
-                         {"per key", "presized", "lock-free", "returned", "atomic values; made for the final number of entries"});
+                         {"per key", "presized", "lock-free", "entries returned", "atomic values; made for the final number of entries"});
     add_map<split_map>("libcds SplitListMap, HP", peer,
-                       {"per key", "presized", "lock-free", "returned", "atomic values; grows up to the number it was made for"},
+                       {"per key", "presized", "lock-free", "entries returned", "atomic values; grows up to the number it was made for"},
                        few);
 });
 

@@ -40,8 +40,8 @@ const registration all([] {
     const char* peer = "libcds-dev";
     add_queue<ms_queue>("libcds MSQueue, HP", peer, {"FIFO", "unbounded", "lock-free", "returned", "hazard pointers"});
     add_queue<rw_queue>("libcds RWQueue", peer, {"FIFO", "unbounded", "blocking", "returned", "two spinlocks"});
-    add_queue<fc_queue>("libcds FCQueue", peer, {"FIFO", "unbounded", "blocking", "kept", "flat combining over std::queue"});
-    add_queue<vyukov>("libcds VyukovMPMCCycleQueue", peer, {"FIFO", "bounded", "blocking", "kept", ""});
+    add_queue<fc_queue>("libcds FCQueue", peer, {"FIFO", "unbounded", "blocking", "returned", "flat combining over std::queue"});
+    add_queue<vyukov>("libcds VyukovMPMCCycleQueue", peer, {"FIFO", "bounded", "blocking", "kept", "enqueue, dequeue"});
 });
 
 }  // namespace peer_libcds_queue

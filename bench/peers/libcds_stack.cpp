@@ -28,7 +28,7 @@ const registration all([] {
     add_stack<treiber_dhp>("libcds TreiberStack, DHP", peer, {"LIFO", "unbounded", "lock-free", "returned", "dynamic hazard pointers"});
     add_stack<treiber_elimination>("libcds TreiberStack, HP, elimination", peer,
                                    {"LIFO", "unbounded", "lock-free", "returned", "hazard pointers, elimination back-off"});
-    add_stack<fc_stack>("libcds FCStack", peer, {"LIFO", "unbounded", "blocking", "kept", "flat combining over std::stack"});
+    add_stack<fc_stack>("libcds FCStack", peer, {"LIFO", "unbounded", "blocking", "returned", "flat combining over std::stack"});
 });
 
 }  // namespace peer_libcds_stack

@@ -225,12 +225,12 @@ const registration all([] {
     add_queue<array_queue>("crossbeam ArrayQueue", "crossbeam-queue",
                            {"FIFO", "bounded", "blocking", "kept", "static library; a slot waits for an unfinished operation"});
     add_map<papaya_map>("papaya", "papaya",
-                        {"per key", "grows", "lock-free but for growth", "kept",
+                        {"per key", "grows", "lock-free but for growth", "entries returned",
                          "static library; one guard for 64 operations, incremental growth (its default), foldhash"});
     map_traits few;  // the other form of papaya stands for it among ten million keys
     few.max_entries = 1'000'000;
     add_map<papaya_blocking_map>("papaya, blocking growth", "papaya",
-                                 {"per key", "grows", "blocking", "kept",
+                                 {"per key", "grows", "blocking", "entries returned",
                                   "static library; one guard for 64 operations, ResizeMode::Blocking, foldhash"},
                                  few);
     add_map<dash_map>("dashmap", "dashmap", {"per key", "grows", "blocking", "kept", "static library; lock for each shard, foldhash"});

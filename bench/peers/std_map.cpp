@@ -108,14 +108,14 @@ using striped_map = locked_map<Key, V, std::mutex, std::lock_guard<std::mutex>, 
 const registration all([] {
     map_traits few;  // the other locks stand for it among ten million keys
     few.max_entries = 1'000'000;
-    add_map<mutex_map>("std::unordered_map + mutex", "libstdc++", {"per key", "grows", "blocking", "kept", "one std::mutex"});
+    add_map<mutex_map>("std::unordered_map + mutex", "libstdc++", {"per key", "grows", "blocking", "entries returned", "one std::mutex"});
     add_map<shared_map>("std::unordered_map + shared_mutex", "libstdc++",
-                        {"per key", "grows", "blocking", "kept", "one std::shared_mutex, shared by readers"});
+                        {"per key", "grows", "blocking", "entries returned", "one std::shared_mutex, shared by readers"});
     add_map<spin_map>("std::unordered_map + spinlock", "libstdc++",
-                      {"per key", "grows", "blocking", "kept", "test-and-test-and-set lock that yields after a while"},
+                      {"per key", "grows", "blocking", "entries returned", "test-and-test-and-set lock that yields after a while"},
                       few);
     add_map<striped_map>("std::unordered_map x 64 + mutex", "libstdc++",
-                         {"per key", "grows", "blocking", "kept", "64 tables, a std::mutex each"});
+                         {"per key", "grows", "blocking", "entries returned", "64 tables, a std::mutex each"});
 });
 
 }  // namespace peer_std_map

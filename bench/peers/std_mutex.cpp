@@ -97,9 +97,9 @@ using spin_stack = locked_stack<E, spinlock>;
 
 const registration all([] {
     add_queue<mutex_queue>("std::deque + mutex", "libstdc++",
-                           {"FIFO", "unbounded", "blocking", "returned in part", "std::mutex around std::deque; batches under one lock"});
+                           {"FIFO", "unbounded", "blocking", "returned", "std::mutex around std::deque; batches under one lock"});
     add_queue<spin_queue>("std::deque + spinlock", "libstdc++",
-                          {"FIFO", "unbounded", "blocking", "returned in part",
+                          {"FIFO", "unbounded", "blocking", "returned",
                            "test-and-test-and-set lock that yields after a while, around std::deque"});
     add_stack<mutex_stack>("std::vector + mutex", "libstdc++",
                            {"LIFO", "unbounded", "blocking", "kept", "std::mutex around std::vector; batches under one lock"});

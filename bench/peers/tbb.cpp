@@ -156,11 +156,11 @@ private:
 
 const registration all([] {
     add_queue<queue>("oneTBB concurrent_queue", "libtbb-dev",
-                     {"FIFO per producer documented", "unbounded", "blocking", "returned", "push waits for its turn in a micro-queue"});
+                     {"per producer", "unbounded", "blocking", "returned", "push waits for its turn in a micro-queue; tbbmalloc, as Debian installs it"});
     add_queue<bounded>("oneTBB concurrent_bounded_queue", "libtbb-dev",
-                       {"FIFO per producer documented", "bounded", "blocking", "returned", "try_push, try_pop"});
+                       {"per producer", "bounded", "blocking", "kept", "try_push, try_pop"});
     add_map<hash_map>("oneTBB concurrent_hash_map", "libtbb-dev",
-                      {"per key", "grows", "blocking", "kept", "lock for each element; iteration is not safe beside writers"});
+                      {"per key", "grows", "blocking", "kept", "lock for each element; iteration is not safe beside writers; tbbmalloc, as Debian installs it"});
     add_map<unordered_map>("oneTBB concurrent_unordered_map", "libtbb-dev",
                            {"per key", "grows", "lock-free", "no concurrent erase", "atomic values; no concurrent erase"});
 });

@@ -174,8 +174,9 @@ class hash_table {
 
 public:
     static constexpr bool words_only = true;
-    explicit hash_table(std::size_t)
-        : t_(cds_lfht_new_flavor(64, 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, nullptr)) {}
+    static constexpr bool presized = true;
+    explicit hash_table(std::size_t room)
+        : t_(cds_lfht_new_flavor(std::size_t{1} << (64 - __builtin_clzll(room - 1)), 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, nullptr)) {}
     struct session {
         explicit session(hash_table& m) : t_(m.t_) {}
         bool get(std::uint64_t k, std::uint64_t& v) {
@@ -260,8 +261,9 @@ const registration all([] {
     add_stack<stack>("liburcu lfstack", peer,
                      {"LIFO", "unbounded", "push lock-free, pop blocking", "user's nodes", "nodes from a pool; pop under the stack's mutex"});
     add_map<hash_table>("liburcu rculfhash", peer,
-                        {"per key", "grows", "lock-free", "user's nodes",
-                         "memb flavour; malloc, call_rcu; a worker thread resizes"});
+                        {"per key", "presized", "lock-free", "user's nodes",
+                         "memb flavour; malloc, call_rcu; made for the final number of entries, for its worker thread, which "
+                         "grows it otherwise, does not keep up with two writers"});
 });
 
 }  // namespace peer_urcu

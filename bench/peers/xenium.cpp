@@ -198,13 +198,13 @@ private:
 
 const registration all([] {
     const char* how = "pointers only; pop waits for a slow push up to 1000 rounds, then gives its slot up; a region_guard for 64 operations";
-    add_queue<ramalhete_nebr>("xenium ramalhete, NEBR", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "kept", how});
-    add_queue<ramalhete_ebr>("xenium ramalhete, EBR", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "kept", how});
-    add_queue<ramalhete_debra>("xenium ramalhete, DEBRA", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "kept", how});
-    add_queue<ramalhete_hp>("xenium ramalhete, HP", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "kept", how});
-    add_queue<ramalhete_stamp>("xenium ramalhete, stamp-it", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "kept", how});
+    add_queue<ramalhete_nebr>("xenium ramalhete, NEBR", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "returned", how});
+    add_queue<ramalhete_ebr>("xenium ramalhete, EBR", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "returned", how});
+    add_queue<ramalhete_debra>("xenium ramalhete, DEBRA", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "returned", how});
+    add_queue<ramalhete_hp>("xenium ramalhete, HP", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "returned", how});
+    add_queue<ramalhete_stamp>("xenium ramalhete, stamp-it", "libxenium-dev", {"FIFO", "unbounded", "lock-free", "returned", how});
     add_queue<michael_scott>("xenium michael_scott, NEBR", "libxenium-dev",
-                             {"FIFO", "unbounded", "lock-free", "kept", "a region_guard for 64 operations"});
+                             {"FIFO", "unbounded", "lock-free", "returned", "a region_guard for 64 operations"});
     add_queue<bounded>("xenium vyukov_bounded", "libxenium-dev", {"FIFO", "bounded", "blocking", "kept", "try_push, try_pop (strong)"});
     map_traits few;
     few.max_entries = 1'000'000;
@@ -214,7 +214,7 @@ const registration all([] {
     add_map<vyukov_hp>("xenium vyukov_hash_map, HP", "libxenium-dev",
                        {"per key", "grows", "blocking", "kept", "reads without locks; no update of a value; words"});
     add_map<harris_michael>("xenium harris_michael, NEBR", "libxenium-dev",
-                            {"per key", "2^20 buckets, fixed", "lock-free", "returned", "atomic values; a region_guard for 64 operations"},
+                            {"per key", "2^20 buckets, fixed", "lock-free", "entries returned", "atomic values; a region_guard for 64 operations"},
                             few);
 });
 

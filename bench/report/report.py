@@ -14,6 +14,7 @@ import sys
 
 from cells import OURS, Results
 from svg import bars
+import words
 from words import number, title
 
 FAMILIES = ["queue", "stack", "map"]
@@ -128,8 +129,8 @@ def place_among_equals(results, cell):
 
 
 def losses(results, reasons):
-    rows = ["| cell | first | its figure | best conex | its figure | times conex | place of conex among the "
-            "contestants that promise as much | why |", "|:--|:--|--:|:--|--:|--:|--:|:--|"]
+    rows = ["| cell | first | its figure | best conex | its figure | times conex | conex's place among "
+            "those that promise as much | why |", "|:--|:--|--:|:--|--:|--:|--:|:--|"]
     n = 0
     for family in FAMILIES:
         for cell in results.of(family):
@@ -312,6 +313,7 @@ def main():
     a.add_argument("--print", action="store_true")
     o = a.parse_args()
     results = Results(o.results)
+    words.mode = results.run["mode"]
     document(results, Reasons(o.reasons), o.results, o.document)
     family_files(results, o.results)
     if o.print:

@@ -45,10 +45,16 @@ def pool(case, noun):
     return what + work + size
 
 
+# Sizes of the runs that are bound by size; a quick run has smaller ones.
+SINGLE = {"full": "2^20", "quick": "2^18"}
+GROWN = {"full": "2 million", "quick": "500 thousand"}
+mode = "full"
+
+
 def map_case(case):
     unit, _, cell = case.partition("/")
     if m := re.fullmatch(r"single-(\w+)", unit):
-        return f"1 thread, 2^20 entries, {KINDS.get(m.group(1), m.group(1))}"
+        return f"1 thread, {SINGLE[mode]} entries, {KINDS.get(m.group(1), m.group(1))}"
     if m := re.fullmatch(r"mixed-(\w+)-(\w+)", unit):
         text = f"{KINDS.get(m.group(1), m.group(1))}, {SIZES.get(m.group(2), m.group(2))}"
         if c := re.fullmatch(r"([\d-]+)-(uniform|zipf)-(\d+)t", cell):
@@ -58,10 +64,10 @@ def map_case(case):
             return f"{c.group(3)} threads, {mix}, {law}; {text}"
         return text
     if m := re.fullmatch(r"grow-u64-(\d+)t", unit):
-        return f"{m.group(1)} threads insert 2 million new keys into an empty map"
+        return f"{m.group(1)} threads insert {GROWN[mode]} new keys into an empty map"
     if m := re.fullmatch(r"pause-u64-(\d+)t", unit):
         t = m.group(1)
-        return f"time of one insert while the map grows to 2 million entries, {t} thread{'s' if t != '1' else ''}"
+        return f"time of one insert while the map grows to {GROWN[mode]} entries, {t} thread{'s' if t != '1' else ''}"
     if unit == "hot-u64":
         if m := re.fullmatch(r"key-50-50-(\d+)t", cell):
             return f"{m.group(1)} threads on one key, half reads, half updates"
