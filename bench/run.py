@@ -135,6 +135,12 @@ def short(value):
 
 
 def leader(rows, unit):
+    if unit.startswith("limits/"):
+        return unit + ": " + ", ".join(f"{r['metric']} {short(r['value'])} {r['unit']}" for r in rows if r["status"] == "ok")
+    return first(rows, unit)
+
+
+def first(rows, unit):
     """What to say of a case when its contestants have run: the best, and the best of conex, in its first figure."""
     metric = next(((r["case"], r["metric"]) for r in rows if r["status"] == "ok"), None)
     rows = [r for r in rows if (r["case"], r["metric"]) == metric and r["status"] == "ok"]

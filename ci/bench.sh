@@ -133,8 +133,7 @@ keep_going=(-k)
 have ninja && keep_going=(-k 0)
 build() { cmake --build "$tree/$1" -j "$jobs" -- "${keep_going[@]}" >>"$log" 2>&1; }
 configure() {
-  cmake -S bench -B "$tree/cmake" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release "-DBENCH_PEERS=$(IFS=';'; echo "${peers[*]}")" \
-    "${options[@]}" >>"$log" 2>&1
+  (cd bench && cmake --preset drivers "${generator[@]}" "-DBENCH_PEERS=$(IFS=';'; echo "${peers[*]}")" "${options[@]}") >>"$log" 2>&1
 }
 configure || { tail -30 "$log" >&2; exit 1; }
 if ! build cmake; then
@@ -151,16 +150,14 @@ if ! build cmake; then
   configure && build cmake || { grep -E 'error|undefined|FAILED' "$log" | head -30 >&2; exit 1; }
 fi
 drivers=$tree/cmake/drivers
+rm -f "$drivers/bench-conex-xlto"
 if [[ -n $xlto ]]; then
-  if ! { CXX=$clang CC=${clang/++/} cmake -S bench -B "$tree/cmake-xlto" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
-    -DCONEX_INCLUDE="$PWD/include" -DCONEX_XLTO="$tree/lib/libconex-xlto.a" -DCONEX_LLD="$lld" >>"$log" 2>&1 && build cmake-xlto; }; then
-    missing "conex, xlto" "the driver could not be linked, see build/bench/build.log"
-    rm -f "$drivers/bench-conex-xlto"
-  else
+  export BENCH_CLANGXX=$clang BENCH_CLANG=${clang/++/} BENCH_TARGET=$host BENCH_LLD=$lld
+  if (cd bench && cmake --preset xlto "${generator[@]}") >>"$log" 2>&1 && build cmake-xlto; then
     cp "$tree/cmake-xlto/drivers/bench-conex-xlto" "$drivers/"
+  else
+    missing "conex, xlto" "the driver could not be built, see build/bench/build.log"
   fi
-else
-  rm -f "$drivers/bench-conex-xlto"
 fi
 
 # ---- run and report ---------------------------------------------------------------------------------------------------
