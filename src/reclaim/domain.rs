@@ -23,6 +23,8 @@ pub(super) struct Shared {
     dirty: AtomicPtr<Bins>,
     disposed_objects: AtomicUsize,
     disposed_bytes: AtomicUsize,
+    /// How many containers have been given a lane of hazards.
+    pub(super) lanes: AtomicUsize,
     /// The domain is gone; threads may give up their handles.
     ended: AtomicBool,
     origin: Instant,
@@ -161,6 +163,7 @@ impl Domain {
             dirty: AtomicPtr::new(ptr::null_mut()),
             disposed_objects: AtomicUsize::new(0),
             disposed_bytes: AtomicUsize::new(0),
+            lanes: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             origin: Instant::now(),
         })?;
@@ -171,6 +174,12 @@ impl Domain {
 
     pub(super) fn shared(&self) -> &Counted<Shared> {
         &self.core.shared
+    }
+
+    /// The calling thread's record, without a pin.
+    #[inline]
+    pub(super) fn member(&self) -> thread::Member {
+        thread::member(&self.core.shared, &self.core.collector)
     }
 
     /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no

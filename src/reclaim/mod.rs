@@ -48,6 +48,7 @@
 
 mod domain;
 mod guard;
+mod hazard;
 pub(crate) mod limbo;
 mod phases;
 mod pinned;
@@ -56,6 +57,7 @@ mod thread;
 
 pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
+pub(crate) use hazard::{Hazards, Lane, Role};
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
 pub use retired::RetireFn;

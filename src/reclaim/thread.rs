@@ -11,6 +11,7 @@ use core::cell::{Cell, RefCell};
 use core::ptr;
 
 use super::domain::Shared;
+use super::hazard::Lanes;
 use super::pinned::Pinned;
 use crate::mem::{Counted, Record};
 use crate::sync::{AtomicU64, AtomicUsize, thread_local};
@@ -24,6 +25,8 @@ pub(super) struct ThreadRecord {
     /// Sessions of this thread: how many are open, and since when the oldest (nanoseconds of the domain's clock).
     pub(super) sessions: AtomicUsize,
     pub(super) session_since: AtomicU64,
+    /// The blocks that this thread protects without a pin.
+    pub(super) lanes: Lanes,
 }
 
 /// One thread's membership in one domain.
@@ -50,7 +53,10 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: `shared` keeps the registry of records alive.
-        unsafe { &*self.record }.give_back();
+        let record = unsafe { &*self.record };
+        // Whoever takes the record next protects nothing, and until then nothing is held back.
+        record.value.lanes.clear();
+        record.give_back();
     }
 }
 
@@ -105,9 +111,60 @@ pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collect
         .unwrap_or_else(|_| stray(shared, collector))
 }
 
-/// A handle that is not the last one used, or a new one.
+/// The calling thread's record in a domain, for work that needs no pin.
+pub(super) struct Member {
+    record: *const Record<ThreadRecord>,
+    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
+    _stray: Option<Handle>,
+}
+
+impl Member {
+    #[inline]
+    pub(super) fn record(&self) -> &ThreadRecord {
+        // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
+        let record = unsafe { &*self.record };
+        &record.value
+    }
+}
+
+/// The calling thread's membership in the domain that `shared` and `collector` belong to.
+#[inline]
+pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    THREAD
+        .try_with(|thread| {
+            let handle = if ptr::eq(thread.last_domain.get(), &raw const **shared) {
+                thread.last.get()
+            } else {
+                handle(thread, shared, collector)
+            };
+            // SAFETY: as in `pin`.
+            let record = unsafe { (*handle).record };
+            Member { record, _stray: None }
+        })
+        .unwrap_or_else(|_| stray_member(shared, collector))
+}
+
+#[cold]
+fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    let handle = Handle::new(shared, collector);
+    Member { record: handle.record, _stray: Some(handle) }
+}
+
+/// A pin with a handle that is not the last one used, or a new one.
 #[cold]
 fn find(thread: &Thread, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    // SAFETY: a boxed handle of the list; only a later `handle` of this thread removes handles, and only those of
+    // domains that ended.
+    unsafe { &*handle(thread, shared, collector) }.pin()
+}
+
+/// A handle that is not the last one used, or a new one; the last one used from now on.
+#[cold]
+fn handle(
+    thread: &Thread,
+    shared: &Counted<Shared>,
+    collector: &crossbeam_epoch::Collector,
+) -> *const Handle {
     let dead = {
         let mut handles = thread.handles.borrow_mut();
         let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
@@ -125,9 +182,7 @@ fn find(thread: &Thread, shared: &Counted<Shared>, collector: &crossbeam_epoch::
     };
     // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
     drop(dead);
-    // SAFETY: just set, to a boxed handle of the list; only a later `find` of this thread removes handles, and only
-    // those of domains that ended.
-    unsafe { &*thread.last.get() }.pin()
+    thread.last.get()
 }
 
 /// A pin for a thread whose thread-local storage is gone.
