@@ -41,10 +41,10 @@ def measured_ms(unit, quick):
     if quick:
         return (25, 8)
     if unit.startswith("map/"):
-        return (40, 10)  # one run holds many cells of the same table
+        return (30, 8)  # one run holds many cells of the same table; twice as long with more threads than processors
     if "8+8" in unit or "2+2" in unit:
-        return (150, 20)  # more threads than processors: several time slices for each
-    return (80, 15)
+        return (80 if "work" in unit else 120, 15)  # more threads than processors: several time slices for each
+    return (60, 10)
 
 
 def time_limit(unit):

@@ -156,11 +156,12 @@ class map_cases {
     static M& table(std::size_t final_size) { return *new M(is_presized<M>::value ? final_size : 0); }
 
 public:
-    // One thread, one million entries: each operation by itself, iteration, memory.
+    // One thread, a million entries (half of it for strings and wide values): each operation by itself, iteration, memory.
     static void single(const params& p, report& r, const std::string& name) {
         std::thread([] {}).join();  // libc's shortcuts for programs that never had a second thread are not the case here
         pin(0);
-        const int bits = p.quick ? 18 : 20;
+        constexpr bool words = std::is_same_v<Key, word_key> && std::is_same_v<V, std::uint64_t>;
+        const int bits = p.quick ? 18 : words ? 20 : 19;
         const std::uint64_t n = std::uint64_t{1} << bits;
         const double per = 1.0 / static_cast<double>(n);
         typename Key::store key;
@@ -510,6 +511,7 @@ private:
 // What an adapter can hold besides words.
 struct map_traits {
     std::size_t max_entries = ~std::size_t{0};
+    bool mixes = true;  // the mixed cases; off for a form that another form of the same library stands for
 };
 
 template <class M, class = void>
@@ -527,7 +529,7 @@ void add_map(const char* name, const char* peer, semantics sem, map_traits t = {
     add("single-u64", words::single);
     const std::pair<const char*, std::uint32_t> sizes[] = {{"10k", 10'000}, {"1M", 1'000'000}, {"10M", 10'000'000}};
     for (const auto& s : sizes)
-        if (s.second <= t.max_entries)
+        if (t.mixes && s.second <= t.max_entries)
             add(std::string("mixed-u64-") + s.first,
                 [n = s.second](const params& p, report& r, const std::string& id) { words::mixed(p, r, id, n, {2, 8}); });
     for (const int threads : {2, 8})
@@ -540,10 +542,10 @@ void add_map(const char* name, const char* peer, semantics sem, map_traits t = {
     if constexpr (takes_text<Map<word_key, std::uint64_t>>::value) {
         using texts = map_cases<Map, text_key, std::uint64_t>;
         add("single-text", texts::single);
-        add("mixed-text-1M", [](const params& p, report& r, const std::string& id) { texts::mixed(p, r, id, 1'000'000, {2}); });
+        if (t.mixes) add("mixed-text-1M", [](const params& p, report& r, const std::string& id) { texts::mixed(p, r, id, 1'000'000, {2}); });
         using wides = map_cases<Map, word_key, wide_value>;
         add("single-wide", wides::single);
-        add("mixed-wide-1M", [](const params& p, report& r, const std::string& id) { wides::mixed(p, r, id, 1'000'000, {2}); });
+        if (t.mixes) add("mixed-wide-1M", [](const params& p, report& r, const std::string& id) { wides::mixed(p, r, id, 1'000'000, {2}); });
     }
     contestants().push_back(std::move(c));
 }

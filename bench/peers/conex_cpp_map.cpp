@@ -61,7 +61,9 @@ const registration all([] {
     if (is_form("shared")) return;  // the C interface stands for it there
     map_traits few;  // among ten million keys the C interface of the static form stands for the others
     few.max_entries = 1'000'000;
+    few.mixes = is_form("xlto");  // and in the mixes the fastest form of the C++ layer for the others
     add_map<plain>("conex, C++, " BENCH_FORM, "conex", {"per key", "grows", "lock-free", "returned", "conex::map"}, few);
+    few.mixes = false;
     if (is_form("xlto"))
         add_map<guarded>("conex, C++, " BENCH_FORM ", guard", "conex",
                          {"per key", "grows", "lock-free", "returned", "conex::map; one conex::guard for 64 operations"}, few);

@@ -110,7 +110,8 @@ const registration all([] {
     few.max_entries = 1'000'000;
     add_map<mutex_map>("std::unordered_map + mutex", "libstdc++", {"per key", "grows", "blocking", "entries returned", "one std::mutex"});
     add_map<shared_map>("std::unordered_map + shared_mutex", "libstdc++",
-                        {"per key", "grows", "blocking", "entries returned", "one std::shared_mutex, shared by readers"});
+                        {"per key", "grows", "blocking", "entries returned", "one std::shared_mutex, shared by readers"},
+                        few);
     add_map<spin_map>("std::unordered_map + spinlock", "libstdc++",
                       {"per key", "grows", "blocking", "entries returned", "test-and-test-and-set lock that yields after a while"},
                       few);

@@ -212,7 +212,8 @@ const registration all([] {
                          {"per key", "grows", "blocking", "kept",
                           "reads without locks; no update of a value; words; a region_guard for 64 operations"});
     add_map<vyukov_hp>("xenium vyukov_hash_map, HP", "libxenium-dev",
-                       {"per key", "grows", "blocking", "kept", "reads without locks; no update of a value; words"});
+                       {"per key", "grows", "blocking", "kept", "reads without locks; no update of a value; words"},
+                       few);
     add_map<harris_michael>("xenium harris_michael, NEBR", "libxenium-dev",
                             {"per key", "2^20 buckets, fixed", "lock-free", "entries returned", "atomic values; a region_guard for 64 operations"},
                             few);

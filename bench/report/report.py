@@ -87,7 +87,8 @@ def table(results, cell):
 
 
 class Reasons:
-    """`pattern<TAB>reason` lines; the first pattern that fits a cell's key (case, blank, metric) counts. `*` fits anything."""
+    """`cell<TAB>winner<TAB>reason` lines: patterns for the cell's key (case, blank, metric) and for the contestant that is first;
+    the first line that fits both counts. `*` fits anything."""
 
     def __init__(self, path):
         self.rules = []
@@ -97,14 +98,14 @@ class Reasons:
                     line = line.rstrip("\n")
                     if not line or line.startswith("#"):
                         continue
-                    pattern, tab, reason = line.partition("\t")
-                    if not tab or not reason.strip():
-                        sys.exit(f"{path}:{n}: wants a pattern, a tab and a reason")
-                    self.rules.append((pattern, reason.strip()))
+                    fields = line.split("\t")
+                    if len(fields) != 3 or not all(x.strip() for x in fields):
+                        sys.exit(f"{path}:{n}: wants a cell, a winner and a reason, with a tab between them")
+                    self.rules.append(fields)
 
-    def of(self, cell):
-        for pattern, reason in self.rules:
-            if fnmatch.fnmatchcase(cell.key, pattern):
+    def of(self, cell, winner):
+        for key, who, reason in self.rules:
+            if fnmatch.fnmatchcase(cell.key, key) and fnmatch.fnmatchcase(winner, who):
                 return reason
         return "**no reason known yet**"
 
@@ -143,7 +144,7 @@ def losses(results, reasons):
             note = " (within the spread)" if ratio and ratio[1] <= 1 <= ratio[2] else ""
             rows.append(f"| {family}: {heading(cell)} | {peer} ({results.semantics(family, peer)}) | "
                         f"{number(cell.middle(peer))} {cell.unit} | {ours} | {number(cell.middle(ours))} {cell.unit} | "
-                        f"{times(ratio)}{note} | {place_among_equals(results, cell)} | {reasons.of(cell)} |")
+                        f"{times(ratio)}{note} | {place_among_equals(results, cell)} | {reasons.of(cell, peer)} |")
     return n, "\n".join(rows)
 
 

@@ -46,7 +46,7 @@ def pool(case, noun):
 
 
 # Sizes of the runs that are bound by size; a quick run has smaller ones.
-SINGLE = {"full": "2^20", "quick": "2^18"}
+SINGLE = {"full": {"u64": "2^20", "text": "2^19", "wide": "2^19"}, "quick": {"u64": "2^18", "text": "2^18", "wide": "2^18"}}
 GROWN = {"full": "2 million", "quick": "500 thousand"}
 mode = "full"
 
@@ -54,7 +54,7 @@ mode = "full"
 def map_case(case):
     unit, _, cell = case.partition("/")
     if m := re.fullmatch(r"single-(\w+)", unit):
-        return f"1 thread, {SINGLE[mode]} entries, {KINDS.get(m.group(1), m.group(1))}"
+        return f"1 thread, {SINGLE[mode].get(m.group(1), "2^19")} entries, {KINDS.get(m.group(1), m.group(1))}"
     if m := re.fullmatch(r"mixed-(\w+)-(\w+)", unit):
         text = f"{KINDS.get(m.group(1), m.group(1))}, {SIZES.get(m.group(2), m.group(2))}"
         if c := re.fullmatch(r"([\d-]+)-(uniform|zipf)-(\d+)t", cell):
