@@ -10,7 +10,7 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::scaled;
+use common::{Heap, scaled};
 use conex::{BarrierError, Domain, Options, Stack};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -238,4 +238,83 @@ fn churn_of_domains_and_threads() {
         drop(domains);
         assert_eq!(freed.load(Ordering::SeqCst), 3 * scaled(300));
     }
+}
+
+/// A container that is destroyed by a retire callback, while the domain is sweeping that container.
+#[test]
+fn a_retire_callback_may_destroy_a_container_that_is_being_swept() {
+    unsafe extern "C-unwind" fn destroy(ptr: *mut c_void, ctx: *mut c_void) {
+        // SAFETY: from `Box::into_raw` below, and retired once.
+        drop(unsafe { Box::from_raw(ptr.cast::<Stack<u32>>()) });
+        // SAFETY: a counter that outlives the domain.
+        unsafe { count(ptr, ctx) };
+    }
+    let destroyed = AtomicUsize::new(0);
+    let domain = Domain::new().unwrap();
+    let stack = Box::new(Stack::with_options(&Options::new().domain(&domain)).unwrap());
+    stack.push(1);
+    stack.push(2);
+    let reader = domain.enter();
+    let stack = Box::into_raw(stack);
+    let ctx = std::ptr::from_ref(&destroyed).cast_mut().cast();
+    // SAFETY: nobody can find the stack any more but the reader below, whose guard is older.
+    unsafe { domain.retire(stack.cast(), 64, destroy, ctx) }.unwrap();
+    domain.flush();
+    // SAFETY: under a guard that was entered before the stack was retired.
+    assert_eq!(unsafe { &*stack }.pop(), Some(2));
+    drop(reader);
+    domain.flush();
+    domain.barrier(LONG).unwrap();
+    assert_eq!(destroyed.load(Ordering::SeqCst), 1);
+}
+
+/// Containers come and go, nobody ever calls flush or barrier: nothing may pile up.
+#[test]
+fn destroyed_containers_leave_nothing() {
+    let domain = Domain::new().unwrap();
+    let round = || {
+        for _ in 0..200 {
+            let stack = Stack::with_options(&Options::new().domain(&domain)).unwrap();
+            stack.push(1);
+            stack.pop();
+        }
+    };
+    round();
+    let before = Heap::live();
+    for _ in 0..scaled(1_000).min(50) {
+        round();
+    }
+    let grown = Heap::live() - before;
+    assert!(grown < 64 * 1024, "{grown} bytes more than after the first round");
+}
+
+/// A domain that is dropped while all places for sealed chains are taken leaves nothing behind.
+#[test]
+fn a_domain_dropped_in_a_backlog_leaves_nothing() {
+    let freed = AtomicUsize::new(0);
+    let round = || {
+        let domain = Domain::new().unwrap();
+        let guard = domain.enter();
+        for _ in 0..64 * 20 + 5 {
+            retire(&domain, &freed, 16);
+        }
+        drop(guard);
+        drop(domain);
+        // Gives up this thread's membership in the domain.
+        drop(Domain::new().unwrap().enter());
+    };
+    round();
+    let before = Heap::live();
+    for _ in 0..20 {
+        round();
+    }
+    assert_eq!(freed.load(Ordering::SeqCst), 21 * (64 * 20 + 5));
+    assert!(Heap::live() - before < 1024, "{} bytes more than after the first round", Heap::live() - before);
+}
+
+/// With nothing to wait for, the barrier needs no time.
+#[test]
+fn a_barrier_without_work_does_not_time_out() {
+    let domain = Domain::new().unwrap();
+    assert_eq!(domain.barrier(Duration::ZERO), Ok(()));
 }

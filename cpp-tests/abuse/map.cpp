@@ -180,7 +180,7 @@ TEST("map: null arguments") {
     expect(conex_map_len(m, nullptr), CONEX_ERR_NULL, "conex_map_len", "a null len");
     expect(conex_map_is_empty(m, nullptr), CONEX_ERR_NULL, "conex_map_is_empty", "a null empty");
     expect(conex_map_stats_get(m, nullptr), CONEX_ERR_NULL, "conex_map_stats_get", "null stats");
-    expect(conex_map_reserve(m, SIZE_MAX), CONEX_ERR_INVALID, "conex_map_reserve", "SIZE_MAX entries");
+    expect(conex_map_reserve(m, SIZE_MAX), CONEX_ERR_NO_MEMORY, "conex_map_reserve", "SIZE_MAX entries");
     CHECK(v == 5 && n == marker && status == CONEX_BUSY && ref == nullptr && cursor == 0);
     verify(m);
 
@@ -277,10 +277,10 @@ TEST("map: callbacks that answer nonsense") {
         abuse::expect(conex_map_update(all.map, &k, 8, update, &answer, nullptr), CONEX_ERR_INVALID, "conex_map_update",
                       "a callback that answers nonsense");
     }
-    // A negative answer is passed on as it is, whatever it is.
-    for (const std::int32_t negative : {-1, -6, -7, -100, INT32_MIN}) {
+    // A negative status is passed on; a negative number that is no status is nonsense too.
+    for (const std::int32_t negative : {-1, -3, -6, -7, -100, INT32_MIN}) {
         std::int32_t answer = negative;
-        const auto passed_on = static_cast<conex_status>(negative);
+        const auto passed_on = negative >= -6 ? static_cast<conex_status>(negative) : CONEX_ERR_INVALID;
         const conex_update_fn update = [](const void*, std::size_t, const void*, void*, void* ctx) {
             return *static_cast<std::int32_t*>(ctx);
         };
@@ -354,6 +354,12 @@ TEST("map: bad options") {
         refuse(o, "a key kind that does not exist");
     }
     o = defaults;
+    o.key_element.drop = [](void*, void*) {};
+    refuse(o, "a key that is dropped and not cloned");
+    o = defaults;
+    o.key_element.clone = [](void*, const void*, void*) -> std::int32_t { return 0; };
+    refuse(o, "a key that is cloned and not dropped");
+    o = defaults;
     o.hash = some_hash;
     refuse(o, "hash without equal");
     o = defaults;
@@ -372,7 +378,7 @@ TEST("map: bad options") {
         o.capacity = capacity;
         conex_map* m = nullptr;
         const conex_status made = conex_map_new(&o, &m);
-        CHECK(made == CONEX_ERR_INVALID || made == CONEX_ERR_NO_MEMORY);
+        abuse::expect(made, CONEX_ERR_NO_MEMORY, "conex_map_new", "an absurd capacity");
         CHECK(m == nullptr);
     }
 }

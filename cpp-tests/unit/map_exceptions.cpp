@@ -171,6 +171,16 @@ TEST("want of memory, at every allocation") {
     }
 }
 
+TEST("room for more entries than there can be is want of memory") {
+    conex::map<int, int> m;
+    m.insert(1, 1);
+    CHECK_THROWS(std::bad_alloc, m.reserve(SIZE_MAX));
+    CHECK(m.get(1) == 1);
+    conex::map_options absurd;
+    absurd.capacity = SIZE_MAX;
+    CHECK_THROWS(std::bad_alloc, conex::map<int, int>(absurd));
+}
+
 TEST("want of memory when the map is made") {
     support::counting_allocator allocator;
     conex::map_options options;
@@ -278,8 +288,8 @@ TEST("misuse is std::logic_error") {
     conex::domain other;
     conex::guard session(other);
     CHECK_THROWS(std::logic_error, n.find(session, 1));
-    CHECK_THROWS(std::logic_error, n.reserve(SIZE_MAX));
-    conex::map_options absurd;
-    absurd.capacity = SIZE_MAX;
-    CHECK_THROWS(std::logic_error, conex::map<int, int>(absurd));
+    conex::map_options half;
+    half.allocator.free = [](void*, std::size_t, std::size_t, void*) {};
+    CHECK_THROWS(std::logic_error, conex::map<int, int>(half));
+    CHECK_THROWS(std::logic_error, conex::map<int, std::string>(half));
 }

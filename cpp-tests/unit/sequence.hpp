@@ -273,10 +273,10 @@ void out_of_memory() {
         options.allocator = allocator.hooks();
         Container<T> c(options);
         std::size_t in = 0;
-        allocator.fail_after(20);
+        allocator.fail_after(3);
         T mine = sample<T>::make(7);
         bool refused = false;
-        for (int i = 0; i < 10000 && !refused; ++i) {
+        for (int i = 0; i < 1000000 && !refused; ++i) {
             try {
                 c.push(std::move(mine));
                 ++in;

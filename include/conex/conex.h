@@ -789,8 +789,8 @@ typedef struct conex_map conex_map;
 typedef int32_t conex_key_kind;
 
 /**
- * The hash of a key: equal keys must have equal hashes, always. All bits should depend on all of the key; the top bits
- * choose the bucket. It must not unwind.
+ * The hash of a key: equal keys must have equal hashes, always. Keys with equal hashes are told apart by `equal`, one after
+ * the other; the map mixes the bits itself. It must not unwind.
  */
 typedef uint64_t (*conex_hash_fn)(const void *key, size_t key_len, uint64_t seed, void *ctx);
 
@@ -807,7 +807,8 @@ typedef struct conex_map_options {
     conex_key_kind key;
     /**
      * For `CONEX_KEY_FIXED`: size, alignment, and optionally `clone` and `drop` of keys, which come together: without
-     * them the map keeps a copy of the bytes. For `CONEX_KEY_BYTES` it must be as the macro sets it.
+     * them the map keeps a copy of the bytes. The map moves its keys, and may read a key at its old and its new place at
+     * the same time: neither may depend on its address. For `CONEX_KEY_BYTES` it must be as the macro sets it.
      */
     conex_element key_element;
     /** What values are; 8-byte words by default. */

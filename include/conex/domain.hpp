@@ -126,8 +126,9 @@ public:
 
     /// Waits until everything that any thread retired before the call has been freed.
     ///
-    /// \param timeout how long to wait at most, on a clock that only goes forward; negative counts as zero.
-    /// \return false when the time ran out, because another thread held a guard throughout.
+    /// \param timeout how long to wait at most, on a clock that only goes forward; negative counts as zero, which makes
+    ///        one attempt.
+    /// \return false when the time ran out, most often because another thread held a guard throughout.
     ///
     /// May block; allocates nothing. Deleters may run on this thread. Throws `std::logic_error` when the calling thread
     /// itself holds a guard of the domain, since the wait could never end.

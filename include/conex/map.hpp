@@ -87,7 +87,7 @@ public:
     explicit map(domain& home) : map(options{&home}) {}
 
     /// An empty map made to measure. Allocates; throws `std::bad_alloc`, and `std::logic_error` for options that
-    /// contradict themselves or a capacity that no machine has.
+    /// contradict themselves.
     explicit map(const options& wanted, Hash hash = Hash(), Eq equal = Eq())
         : core_(settings(wanted), std::move(hash), std::move(equal)) {}
 
@@ -106,9 +106,7 @@ public:
     [[nodiscard]] std::optional<V> get(key_view key) const {
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
         if constexpr (detail::is_plain<V>) {
-            return copied_out(detail::on_throw::miss, key, CONEX_OK, [&](const void* data, std::size_t size, void* out) {
-                return conex_map_get(native_handle(), data, size, out);
-            });
+            return get_plain(key);
         } else {
             return get_copy(key);
         }
@@ -123,21 +121,26 @@ public:
         return found;
     }
 
-    /// Calls `look(const V&)` with the key's value where it is, without a copy.
+    /// Calls `look(const V&)` with the key's value, where it is, or with a copy if it is small and trivially copyable.
     ///
     /// \param look what it returns is ignored; the reference is valid during the call. Other threads may replace or
     ///        remove the entry meanwhile; the value itself does not change.
     /// \return whether the key is present.
     ///
-    /// Lock-free if the allocator is; allocates a guard.
+    /// Lock-free if the allocator is; allocates a guard, if there is no copy.
     template <class F>
     bool visit(key_view key, F&& look) const {
         static_assert(std::is_invocable_v<F&, const V&>, "conex: visit needs a function that takes a const V&");
-        guard session(core_.home());
-        const V* const value = find(session, key);
-        if (value == nullptr) return false;
-        static_cast<void>(look(*value));
-        return true;
+        if constexpr (detail::is_plain<V> && sizeof(V) <= 64) {  // to copy is cheaper than to protect
+            const std::optional<V> value = get_plain(key);
+            if (value.has_value()) static_cast<void>(look(*value));
+            return value.has_value();
+        } else {
+            guard session(core_.home());
+            const V* const value = find(session, key);
+            if (value != nullptr) static_cast<void>(look(*value));
+            return value != nullptr;
+        }
     }
 
     /// The key's value where it is, or null.
@@ -145,7 +148,8 @@ public:
     /// \param session a guard of the map's domain, on this thread. The value stays valid and unchanged until the guard
     ///        is refreshed or destroyed, or the map is, even if the entry is replaced or removed meanwhile.
     ///
-    /// Lock-free; allocates nothing. Throws `std::logic_error` for a guard of another domain.
+    /// Lock-free if the allocator is. Allocates, for a copy that the guard keeps, if key and value are trivially copyable
+    /// and have at most 8 bytes: then `get` is cheaper. Throws `std::logic_error` for a guard of another domain.
     [[nodiscard]] const V* find(const guard& session, key_view key) const {
         const void* image = nullptr;
         const conex_status status = core_.run(key, detail::on_throw::miss, [&](const void* data, std::size_t size) {
@@ -200,7 +204,9 @@ public:
 
     /// Removes the key. The value is destroyed when no thread can be reading it.
     ///
-    /// \return whether it was present. Lock-free; allocates nothing.
+    /// \return whether it was present.
+    ///
+    /// Lock-free if the allocator is; allocates only where more keys than a bucket holds have met in one.
     bool erase(key_view key) {
         return core_.run(key, detail::on_throw::miss, [&](const void* data, std::size_t size) {
             return conex_map_remove(native_handle(), data, size, nullptr);
@@ -374,7 +380,7 @@ public:
     /// \param first,last input iterators over keys.
     /// \return how many were present.
     ///
-    /// Each key is an atomic step of its own. Lock-free; allocates nothing.
+    /// Each key is an atomic step of its own. Lock-free; allocates as `erase` does.
     template <class It>
     std::size_t erase_n(It first, It last) {
         check_keys<It>();
@@ -426,11 +432,15 @@ public:
         return removed;
     }
 
-    /// Removes the entries that are present; entries that other threads add meanwhile may stay. Lock-free.
-    void clear() { detail::check(conex_map_clear(native_handle())); }
+    /// Removes the entries that are present; entries that other threads add meanwhile may stay.
+    ///
+    /// Lock-free if the allocator is; allocates only to finish growth that is under way. If that throws `std::bad_alloc`,
+    /// some entries may be left.
+    void clear() { core_.clear(); }
 
-    /// Makes room for `entries` entries, so that adding them does not have to. Lock-free; allocates. Throws
-    /// `std::logic_error` for more than any machine has.
+    /// Makes room for `entries` entries in all, so that adding them does not grow the map.
+    ///
+    /// Lock-free if the allocator is; allocates. If it throws `std::bad_alloc`, the map goes on with the room it has.
     void reserve(std::size_t entries) { detail::check(conex_map_reserve(native_handle(), entries)); }
 
     /// Gives memory back that the present entries do not need. Lock-free; allocates.
@@ -507,6 +517,12 @@ private:
         } else {
             return core_.put(&conex_map_upsert, key, detail::on_throw::miss, std::forward<U>(value)) == CONEX_OK;
         }
+    }
+
+    std::optional<V> get_plain(key_view key) const {
+        return copied_out(detail::on_throw::miss, key, CONEX_OK, [&](const void* data, std::size_t size, void* out) {
+            return conex_map_get(native_handle(), data, size, out);
+        });
     }
 
     // Functions of their own, so that the result is built in the caller's place and not moved there.

@@ -52,8 +52,8 @@ pub const CONEX_KEY_FIXED: conex_key_kind = 0;
 /// Keys are byte strings of any length, 0 included.
 pub const CONEX_KEY_BYTES: conex_key_kind = 1;
 
-/// The hash of a key: equal keys must have equal hashes, always. All bits should depend on all of the key; the top bits
-/// choose the bucket. It must not unwind.
+/// The hash of a key: equal keys must have equal hashes, always. Keys with equal hashes are told apart by `equal`, one after
+/// the other; the map mixes the bits itself. It must not unwind.
 pub type conex_hash_fn = Option<
     unsafe extern "C-unwind" fn(key: *const c_void, key_len: usize, seed: u64, ctx: *mut c_void) -> u64,
 >;
@@ -80,7 +80,8 @@ pub struct conex_map_options {
     /// What keys are.
     pub key: conex_key_kind,
     /// For `CONEX_KEY_FIXED`: size, alignment, and optionally `clone` and `drop` of keys, which come together: without
-    /// them the map keeps a copy of the bytes. For `CONEX_KEY_BYTES` it must be as the macro sets it.
+    /// them the map keeps a copy of the bytes. The map moves its keys, and may read a key at its old and its new place at
+    /// the same time: neither may depend on its address. For `CONEX_KEY_BYTES` it must be as the macro sets it.
     pub key_element: conex_element,
     /// What values are; 8-byte words by default.
     pub value: conex_element,

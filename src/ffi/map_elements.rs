@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use super::element::{Element, conex_clone_fn};
 use super::map::{conex_equal_fn, conex_hash_fn};
 use super::status::conex_status::{self, *};
-use crate::map::{ByteHash, Elements};
+use crate::map::{ByteHash, Elements, spread};
 
 /// The keys and values of a map.
 pub(super) struct KeysAndValues {
@@ -87,7 +87,7 @@ unsafe impl Elements for KeysAndValues {
         match self.hash {
             None => self.bytes.hash(key),
             // SAFETY: the header's contract for the callback.
-            Some(hash) => unsafe { hash(key.as_ptr().cast(), key.len(), self.seed, self.ctx) },
+            Some(hash) => spread(unsafe { hash(key.as_ptr().cast(), key.len(), self.seed, self.ctx) }),
         }
     }
 

@@ -161,7 +161,7 @@ impl<C: Codec> Drop for Engine<C> {
                     unsafe { Node::release(node.cast_mut(), self.allocator()) };
                 }
             }
-            table = this.next().map(NonNull::from);
+            table = NonNull::new(this.next_ptr());
             // SAFETY: in the chain of the current table, so not retired; nobody uses it any more.
             unsafe { Table::release(at.as_ptr(), self.allocator()) };
         }

@@ -64,7 +64,14 @@ const fn inverse(odd: u64) -> u64 {
     x
 }
 
-/// The hash of a key whose hash is not a bijection, as a key word that can stand in a cell.
+/// Spreads a hash that we did not make over all bits, the top ones among them: some hash functions return small numbers.
+/// Different hashes stay different.
+#[inline(always)]
+pub(crate) const fn spread(hash: u64) -> u64 {
+    (hash ^ (hash >> 32)).wrapping_mul(SECOND)
+}
+
+/// A hash as a key word that can stand in a cell.
 #[inline(always)]
 pub(super) const fn as_key_word(hash: u64) -> u64 {
     if hash < 2 { hash | 2 } else { hash }

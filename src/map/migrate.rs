@@ -140,7 +140,7 @@ impl<C: Codec> Engine<C> {
                 // (6) AcqRel: the MOVED bits of these groups, and of those counted before, happen before whoever sees
                 // the sum complete.
                 if progress.done.fetch_add(end - begin, Ordering::AcqRel) + (end - begin) == groups {
-                    self.finish(pinned, table, next);
+                    self.finish(pinned, table);
                 }
                 return Ok(());
             }
@@ -156,24 +156,20 @@ impl<C: Codec> Engine<C> {
         // (6) AcqRel: as for `done`.
         progress.mark.fetch_max(end, Ordering::AcqRel);
         if end == groups {
-            self.finish(pinned, table, next);
+            self.finish(pinned, table);
         }
         Ok(())
     }
 
-    /// Every bucket of `table` has moved: operations begin with `next` from now on.
+    /// Every bucket of `table` has moved: operations begin with its next table from now on.
     #[cold]
-    fn finish(&self, pinned: &Pinned, table: &Table, next: &Table) {
-        let table: *const Table = table;
-        let next: *const Table = next;
-        // (5) Release: whoever begins with the new table sees its buckets live. Relaxed on failure: somebody else did it.
-        let unlinked = self
-            .current
-            .compare_exchange(table.cast_mut(), next.cast_mut(), Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok();
-        if unlinked {
-            // SAFETY: a reference is not null.
-            let table = unsafe { NonNull::new_unchecked(table.cast_mut()) };
+    fn finish(&self, pinned: &Pinned, table: &Table) {
+        let old = core::ptr::from_ref(table).cast_mut();
+        // (5) AcqRel: whoever begins with the new table sees its buckets live. Relaxed on failure: somebody else did it.
+        let unlinked =
+            self.current.compare_exchange(old, table.next_ptr(), Ordering::AcqRel, Ordering::Relaxed);
+        // The pointer that was stored, not the one that was compared: it may be freed.
+        if let Some(table) = unlinked.ok().and_then(NonNull::new) {
             // SAFETY: the exchange took it from the only place where a thread that pins from now on could find it, and
             // succeeds once; pinned before.
             unsafe { retire_table(&self.limbo, pinned, table) };

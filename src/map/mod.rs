@@ -88,6 +88,9 @@
 //! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
 //!   one fails and changes nothing.
 //!
+//! Nodes are named by 48 bits of their address. Where the allocator tags addresses in their top byte there is "no memory"
+//! for nodes; such platforms are not supported.
+//!
 //! A lookup writes nothing to the map. `len` is wait-free.
 //!
 //! # Reclamation
@@ -133,6 +136,6 @@ pub(crate) use blob::{BlobMap, Done, Elements};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use entry::Intent;
 #[cfg(all(feature = "capi", not(loom)))]
-pub(crate) use hash::{ByteHash, random_seed};
+pub(crate) use hash::{ByteHash, random_seed, spread};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use resize::Stats;

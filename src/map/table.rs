@@ -143,9 +143,15 @@ impl Table {
     /// The table that this one migrates to.
     #[inline]
     pub(super) fn next(&self) -> Option<&Self> {
-        // (4) Acquire: the new table's fields and its zeroed buckets.
         // SAFETY: null, or published by `set_next`; freed after this table was, or with it, so it outlives the borrow.
-        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+        unsafe { self.next_ptr().as_ref() }
+    }
+
+    /// The same as the pointer that its maker had: one that may be stored, and freed.
+    #[inline]
+    pub(super) fn next_ptr(&self) -> *mut Self {
+        // (4) Acquire: the new table's fields and its zeroed buckets.
+        self.next.load(Ordering::Acquire)
     }
 
     /// Whether a migration out of this table was begun.

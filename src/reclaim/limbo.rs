@@ -33,17 +33,20 @@
 //!   block as its retirer left it. RMWs on one word continue each other's release sequences, so this holds for every
 //!   block of the chain.
 //! - (3) the Release store of a chain in `sealed` → (4) the Acquire swap that takes it for disposal.
-//! - (5) the sweep's clearing of `dirty` happens before its swap (2); a retirer whose CAS (1) reads from that swap
-//!   therefore reads `dirty` as cleared and puts the limbo on the list again.
+//! - (5) the sweep's clearing of `dirty` happens before its exchange (2) of each open stack, an empty one too; a retirer
+//!   whose CAS (1) comes after that exchange therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
+//!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
 //! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
 //!
 //! `retire` and `seal` are lock-free: a CAS fails only because another block was pushed. Dropping the limbo waits for
-//! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
-//! drop returns) and for nothing else.
+//! threads that are disposing of one of its chains at that moment (they run destructors that must have run when the
+//! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
+//! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
 use core::cell::Cell;
 use core::ptr;
@@ -155,7 +158,7 @@ unsafe impl<D: Dispose> Send for Inner<D> {}
 // SAFETY: as above.
 unsafe impl<D: Dispose> Sync for Inner<D> {}
 
-/// A limbo that does not keep its domain alive: the domain's own.
+/// A limbo that does not keep its domain alive: the domain's own. Whoever drops it closes it before.
 pub(super) struct Owned<D: Dispose> {
     inner: Counted<Inner<D>>,
 }
@@ -191,20 +194,33 @@ impl<D: Dispose> Owned<D> {
         // SAFETY: the caller's promise.
         unsafe { self.inner.bins.retire(pinned, block, kind, bytes) };
     }
-}
 
-impl<D: Dispose> Drop for Owned<D> {
-    fn drop(&mut self) {
-        // SAFETY: the owner drops the limbo: nobody uses the container any more.
-        unsafe { self.inner.bins.close() };
+    /// Disposes of everything, now. True if the limbo is left on the domain's dirty list.
+    ///
+    /// # Safety
+    /// Nobody uses the container any more.
+    pub(super) unsafe fn close(&self) -> bool {
+        let bins = &self.inner.bins;
+        // SAFETY: the caller's promise.
+        unsafe { bins.close() };
+        // Relaxed: a hint.
+        bins.dirty.load(Ordering::Relaxed)
     }
 }
 
 /// The limbo of one container in one domain, around what the container needs to free its blocks.
 pub(crate) struct Limbo<D: Dispose> {
-    // Dropped in this order: everything is disposed of before the domain may end.
     owned: Owned<D>,
     domain: Domain,
+}
+
+impl<D: Dispose> Drop for Limbo<D> {
+    fn drop(&mut self) {
+        // SAFETY: the owner drops the limbo: nobody uses the container any more.
+        if unsafe { self.owned.close() } {
+            self.domain.closed_on_the_list();
+        }
+    }
 }
 
 impl<D: Dispose> Limbo<D> {
@@ -288,14 +304,16 @@ impl Bins {
             }
         };
         pinned.count_retired(bytes);
-        // Relaxed: see (5): if this reads true although a sweep has cleared it, the sweep's swap is yet to come.
-        if !self.dirty.load(Ordering::Relaxed) {
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
         let before = meta.bytes().saturating_sub(bytes as u64);
         let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
         if meta.count() % BATCH == 0 || grown {
             self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
         }
     }
 
@@ -328,8 +346,11 @@ impl Bins {
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
     fn mark_dirty(&self) {
-        // AcqRel: Release, so that the sweep that clears the flag sees what was retired before; Acquire, so that
-        // `next_dirty` is written after the sweep that cleared it has read it.
+        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
+        let phase = self.shared.marks.enter();
+        let _leave = self.shared.marks.leave_on_drop(phase);
+        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -338,7 +359,8 @@ impl Bins {
         self.shared.push_dirty(self);
     }
 
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it.
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
+    /// of nothing.
     fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
         let Some(slot) = self.reserve() else { return false };
         // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
@@ -397,13 +419,16 @@ impl Bins {
         self.visit(|bins| {
             // (5) Acquire: what was retired before the flag was set is seen by the seals below.
             bins.dirty.swap(false, Ordering::AcqRel);
-            for shard in 0..SHARDS {
-                // Relaxed: a hint; what is pushed from now on marks the limbo dirty again.
-                let empty = bins.open[shard].load(Ordering::Relaxed).is_null();
+            for (shard, open) in bins.open.iter().enumerate() {
+                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
+                // `seal`. Relaxed on failure: `seal` looks again.
+                let null = ptr::null_mut();
+                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
             if !all {
                 bins.mark_dirty();
+                bins.shared.count_unsealed();
             }
         });
         all

@@ -38,14 +38,13 @@ impl Pinned {
         add(&record.retired_bytes, bytes);
     }
 
-    /// Calls `call` after the grace period, then pushes the clock on.
+    /// Calls `call` after the grace period. Runs nothing now.
     ///
     /// # Safety
     /// `call` may run at any later time on any thread, or never if the process ends.
     pub(super) unsafe fn defer(&self, call: impl FnOnce() + Send) {
         // SAFETY: the caller's promise.
         unsafe { self.guard.defer_unchecked(call) };
-        super::thread::collect(&self.guard);
     }
 
     /// Pushes this thread's deferred calls out, tries to move the clock on, and runs calls that are due.

@@ -7,7 +7,8 @@
 ///     hashed     CONEX_KEY_FIXED   a hashed_key (see there)      hash, equal, clone, drop
 ///
 /// Each has a `key_traits` with the type `view`, in which keys go into the C++ functions and come out of them; the
-/// class `probe`, one key for the time of one operation; and the class `probes`, a row of them.
+/// class `probe`, one key for the time of one operation; the class `probes`, a row of them; and the class `doubt`, which
+/// stands for the operation while the library calls back.
 #ifndef CONEX_DETAIL_KEYS_HPP
 #define CONEX_DETAIL_KEYS_HPP
 
@@ -35,6 +36,61 @@ constexpr key_kind key_kind_of = !is_default_comparison<K, Hash, Eq>  ? key_kind
 /// What an operation is to find when the equality function throws in it, so that it changes nothing.
 enum class on_throw { find, miss };
 
+/// One operation on keys whose callbacks may throw: keeps the exception, and answers for equality from then on. A callback
+/// finds the doubt of the operation that it belongs to through the thread; operations nest when a function that was given
+/// to one calls another.
+class doubt {
+public:
+    explicit doubt(on_throw answer) noexcept : answer_(answer), outer_(std::exchange(current(), this)) {}
+    doubt(const doubt&) = delete;
+    doubt& operator=(const doubt&) = delete;
+    ~doubt() { current() = outer_; }
+
+    [[nodiscard]] bool failed() const noexcept { return caught_.full(); }
+    conex_status check(conex_status status) { return caught_.check(status); }
+
+    /// The result of `compare` in the operation that this thread is in.
+    template <class F>
+    static bool settle(F&& compare) noexcept {
+        doubt* const here = current();
+        if (here == nullptr) return compare();  // someone works on the C map itself
+        const bool answer = here->answer_ == on_throw::find;
+        return here->failed() ? answer : here->caught_.run(answer, compare);
+    }
+
+    /// Runs `copy`, which returns a status, in the operation that this thread is in.
+    template <class F>
+    static std::int32_t attempt(F&& copy) noexcept {
+        doubt* const here = current();
+        return here == nullptr ? copy() : here->caught_.run(callback_threw, copy);
+    }
+
+private:
+    static doubt*& current() noexcept {
+        static thread_local doubt* innermost = nullptr;
+        return innermost;
+    }
+
+    on_throw answer_;
+    doubt* outer_;
+    stash caught_;
+};
+
+/// The same for keys without callbacks, or with callbacks that do not throw.
+struct no_doubt {
+    explicit no_doubt(on_throw) noexcept {}
+    [[nodiscard]] static bool failed() noexcept { return false; }
+    static conex_status check(conex_status status) { return detail::check(status); }
+    template <class F>
+    static bool settle(F&& compare) noexcept {
+        return compare();
+    }
+    template <class F>
+    static std::int32_t attempt(F&& copy) noexcept {
+        return copy();
+    }
+};
+
 /// For keys that need no callbacks there is nothing to keep.
 struct no_functions {};
 
@@ -47,6 +103,7 @@ struct key_traits<K, Hash, Eq, key_kind::bytewise> {
     using view = const K&;
     using functions = no_functions;
     using environment = memory;
+    using doubt = no_doubt;
     static constexpr bool has_callbacks = false;
     static constexpr bool may_throw = false;
 
@@ -60,11 +117,9 @@ struct key_traits<K, Hash, Eq, key_kind::bytewise> {
 
     class probe {
     public:
-        probe(const functions*, view key, on_throw) noexcept : key_(key) {}
+        probe(const functions*, view key) noexcept : key_(key) {}
         [[nodiscard]] const void* data() const noexcept { return std::addressof(key_); }
         [[nodiscard]] std::size_t size() const noexcept { return sizeof(K); }
-        [[nodiscard]] bool failed() const noexcept { return false; }
-        conex_status check(conex_status status) { return detail::check(status); }
 
     private:
         const K& key_;
@@ -73,11 +128,10 @@ struct key_traits<K, Hash, Eq, key_kind::bytewise> {
     template <std::size_t N>
     class probes {
     public:
-        probes(const functions*, on_throw) noexcept {}
+        explicit probes(const functions*) noexcept {}
         void add(view key) noexcept { std::memcpy(row_ + sizeof(K) * count_++, std::addressof(key), sizeof(K)); }
         [[nodiscard]] std::size_t size() const noexcept { return count_; }
         [[nodiscard]] const void* data() const noexcept { return row_; }
-        conex_status check(conex_status status) { return detail::check(status); }
 
     private:
         alignas(K) unsigned char row_[sizeof(K) * N];
@@ -90,6 +144,7 @@ struct key_traits<std::string, Hash, Eq, key_kind::string> {
     using view = std::string_view;
     using functions = no_functions;
     using environment = memory;
+    using doubt = no_doubt;
     static constexpr bool has_callbacks = false;
     static constexpr bool may_throw = false;
 
@@ -104,11 +159,9 @@ struct key_traits<std::string, Hash, Eq, key_kind::string> {
 
     class probe {
     public:
-        probe(const functions*, view key, on_throw) noexcept : key_(key) {}
+        probe(const functions*, view key) noexcept : key_(key) {}
         [[nodiscard]] const void* data() const noexcept { return address(key_); }
         [[nodiscard]] std::size_t size() const noexcept { return key_.size(); }
-        [[nodiscard]] bool failed() const noexcept { return false; }
-        conex_status check(conex_status status) { return detail::check(status); }
 
     private:
         view key_;
@@ -117,11 +170,10 @@ struct key_traits<std::string, Hash, Eq, key_kind::string> {
     template <std::size_t N>
     class probes {
     public:
-        probes(const functions*, on_throw) noexcept {}
+        explicit probes(const functions*) noexcept {}
         void add(view key) noexcept { row_[count_++] = {address(key), key.size()}; }
         [[nodiscard]] std::size_t size() const noexcept { return count_; }
         [[nodiscard]] const void* data() const noexcept { return row_; }
-        conex_status check(conex_status status) { return detail::check(status); }
 
     private:
         conex_bytes row_[N];
@@ -129,20 +181,13 @@ struct key_traits<std::string, Hash, Eq, key_kind::string> {
     };
 };
 
-/// What the equality function does to an operation when it throws: keeps the exception, answers the same from then on.
-struct doubt {
-    on_throw answer;
-    stash caught;
-};
-
 /// A key with its hash, which is computed before the C function is called: a hash function that throws does so where
 /// nothing has happened yet, and growth of the map calls no user code.
 ///
-/// In the map it owns the key; as a probe it refers to the caller's key, and to the `doubt` of the operation.
+/// In the map it owns the key; as a probe it refers to the caller's.
 template <class K>
 struct hashed_key {
     std::uint64_t hash;
-    doubt* operation;
     alignas(image<K>) unsigned char key_image[sizeof(image<K>)];
 
     [[nodiscard]] const K& key() const noexcept { return object_at<K>(static_cast<const void*>(key_image)); }
@@ -172,6 +217,8 @@ struct key_traits<K, Hash, Eq, key_kind::hashed> {
     static constexpr bool has_callbacks = true;
     static constexpr bool may_throw =
         CONEX_DETAIL_EXCEPTIONS != 0 && !std::is_nothrow_invocable_v<const Eq&, const K&, const K&>;
+    using doubt = std::conditional_t<may_throw || (CONEX_DETAIL_EXCEPTIONS != 0 && !std::is_nothrow_copy_constructible_v<K>),
+                                     detail::doubt, no_doubt>;
 
     /// The functions live beside the memory hooks: the `ctx` of all callbacks is the `memory` that derives from this.
     struct functions {
@@ -187,7 +234,7 @@ struct key_traits<K, Hash, Eq, key_kind::hashed> {
         made.key_element.size = sizeof(stored);
         made.key_element.align = alignof(stored);
         made.key_element.clone = &clone;
-        if constexpr (!std::is_trivially_destructible_v<K> || is_boxed<K>) made.key_element.drop = &drop_key;
+        made.key_element.drop = &drop_key;
         made.key_element.ctx = static_cast<memory*>(ctx);
         made.hash = &mix;
         made.equal = &equal;
@@ -198,45 +245,33 @@ struct key_traits<K, Hash, Eq, key_kind::hashed> {
 
     class probe {
     public:
-        probe(const functions* with, view key, on_throw answer) : doubt_{answer, {}} {
+        probe(const functions* with, view key) {
             key_.hash = with->hash(key);
-            key_.operation = &doubt_;
             key_.refer_to(key);
         }
-        probe(const probe&) = delete;
-        probe& operator=(const probe&) = delete;
         [[nodiscard]] const void* data() const noexcept { return &key_; }
         [[nodiscard]] std::size_t size() const noexcept { return sizeof(stored); }
-        [[nodiscard]] bool failed() const noexcept { return doubt_.caught.full(); }
-        conex_status check(conex_status status) { return doubt_.caught.check(status); }
 
     private:
         stored key_;
-        doubt doubt_;
     };
 
     template <std::size_t N>
     class probes {
     public:
-        probes(const functions* with, on_throw answer) noexcept : functions_(with), doubt_{answer, {}} {}
-        probes(const probes&) = delete;
-        probes& operator=(const probes&) = delete;
+        explicit probes(const functions* with) noexcept : functions_(with) {}
         void add(view key) {
-            stored& added = row_[count_];
-            added.hash = functions_->hash(key);
-            added.operation = &doubt_;
-            added.refer_to(key);
+            row_[count_].hash = functions_->hash(key);
+            row_[count_].refer_to(key);
             ++count_;
         }
         [[nodiscard]] std::size_t size() const noexcept { return count_; }
         [[nodiscard]] const void* data() const noexcept { return row_; }
-        conex_status check(conex_status status) { return doubt_.caught.check(status); }
 
     private:
         const functions* functions_;
         stored row_[N];
         std::size_t count_ = 0;
-        doubt doubt_;
     };
 
 private:
@@ -253,26 +288,15 @@ private:
         const environment& with = *static_cast<environment*>(ctx);
         with.tsan_acquire_all();
         if (a.hash != b.hash) return false;
-        if constexpr (may_throw) {
-            doubt* const operation = a.operation != nullptr ? a.operation : b.operation;
-            if (operation != nullptr) {
-                const bool answer = operation->answer == on_throw::find;
-                if (operation->caught.full()) return answer;
-                return operation->caught.run(answer, [&] { return static_cast<bool>(with.equal(a.key(), b.key())); });
-            }
-        }
-        return static_cast<bool>(with.equal(a.key(), b.key()));
+        return doubt::settle([&] { return static_cast<bool>(with.equal(a.key(), b.key())); });
     }
 
     static std::int32_t clone(void* to, const void* from, void* ctx) noexcept {
         memory* const owner = static_cast<memory*>(ctx);
-        const stored& lent = *static_cast<const stored*>(from);
-        stash unheard;  // of a key that is in the map already; the library has no reason to copy such a key
-        stash& caught = lent.operation != nullptr ? lent.operation->caught : unheard;
-        const std::int32_t status = caught.run(callback_threw, [&]() -> std::int32_t {
+        const std::int32_t status = doubt::attempt([&]() -> std::int32_t {
+            const stored& lent = *static_cast<const stored*>(from);
             stored& made = *::new (to) stored;
             made.hash = lent.hash;
-            made.operation = nullptr;
             return try_construct<K>(owner, made.key_image, lent.key()) ? CONEX_OK : CONEX_ERR_NO_MEMORY;
         });
         tsan_release(owner);

@@ -75,15 +75,16 @@ std::size_t map_get_n(const Core& core, It first, It last, Out& out) {
     constexpr std::size_t group = group_size<sizeof(V) + sizeof(typename keys::row_entry)>;
     std::size_t found = 0;
     while (first != last) {
-        typename keys::template probes<group> row(core.functions(), on_throw::miss);
+        typename keys::template probes<group> row(core.functions());
         for (; first != last && row.size() < group; ++first) row.add(*first);
         alignas(V) unsigned char values[sizeof(V) * group];
         conex_status statuses[group];
         std::size_t count = 0;
+        typename keys::doubt doubt(on_throw::miss);
         core.before();
         const conex_status status = conex_map_get_n(core.native(), row.data(), row.size(), values, statuses, &count);
         core.after();
-        row.check(status);
+        doubt.check(status);
         for (std::size_t i = 0; i < row.size(); ++i, ++out) {
             if (statuses[i] == CONEX_OK) {
                 *out = std::optional<V>(object_at<V>(values + i * sizeof(V)));
@@ -103,7 +104,7 @@ std::size_t map_insert_n(Core& core, It first, It last) {
     constexpr std::size_t group = group_size<sizeof(image<V>) + sizeof(typename keys::row_entry)>;
     std::size_t inserted = 0;
     while (first != last) {
-        typename keys::template probes<group> row(core.functions(), on_throw::find);
+        typename keys::template probes<group> row(core.functions());
         value_group<V, group> values(core.owner());
         for (; first != last && row.size() < group; ++first) {
             auto&& entry = *first;
@@ -113,6 +114,7 @@ std::size_t map_insert_n(Core& core, It first, It last) {
         }
         conex_status statuses[group];
         for (conex_status& each : statuses) each = CONEX_EXISTS;  // what an early end leaves untouched was not taken
+        typename keys::doubt doubt(on_throw::find);
         core.before();
         const conex_status status =
             conex_map_insert_n(core.native(), row.data(), values.data(), row.size(), statuses, nullptr);
@@ -122,7 +124,7 @@ std::size_t map_insert_n(Core& core, It first, It last) {
             values.taken(i);
             ++inserted;
         }
-        row.check(status);
+        doubt.check(status);
     }
     return inserted;
 }
@@ -134,14 +136,15 @@ std::size_t map_erase_n(Core& core, It first, It last) {
     constexpr std::size_t group = group_size<sizeof(typename keys::row_entry)>;
     std::size_t removed = 0;
     while (first != last) {
-        typename keys::template probes<group> row(core.functions(), on_throw::miss);
+        typename keys::template probes<group> row(core.functions());
         for (; first != last && row.size() < group; ++first) row.add(*first);
         conex_status statuses[group];
         std::size_t count = 0;
+        typename keys::doubt doubt(on_throw::miss);
         core.before();
         const conex_status status = conex_map_remove_n(core.native(), row.data(), row.size(), statuses, &count);
         core.after();
-        row.check(status);
+        doubt.check(status);
         removed += count;
     }
     return removed;

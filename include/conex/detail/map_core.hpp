@@ -61,11 +61,12 @@ public:
     /// Runs `call(key, size)`, a C function on one key, and reports its errors and the exceptions of callbacks.
     template <class Call>
     conex_status run(view key, on_throw answer, Call&& call) const {
-        typename keys::probe probe(functions(), key, answer);
+        const typename keys::probe probe(functions(), key);
+        typename keys::doubt doubt(answer);
         before();
         const conex_status status = call(probe.data(), probe.size());
         after();
-        return probe.check(status);
+        return doubt.check(status);
     }
 
     void before() const noexcept { tsan_release(handle_); }
@@ -98,16 +99,17 @@ public:
     template <class F>
     conex_change update(view key, F& decide) {
         // Whatever is found on doubt is shown to the trampoline, which gives up.
-        typename keys::probe probe(functions(), key, on_throw::find);
+        const typename keys::probe probe(functions(), key);
+        typename keys::doubt doubt(on_throw::find);
         struct context {
             map_core& self;
-            typename keys::probe& probe;
+            typename keys::doubt& doubt;
             F& decide;
             stash caught;
-        } here{*this, probe, decide, {}};
+        } here{*this, doubt, decide, {}};
         const conex_update_fn trampoline = [](const void*, std::size_t, const void* old, void* place, void* ctx) noexcept {
             context& at = *static_cast<context*>(ctx);
-            if (at.probe.failed()) return callback_threw;
+            if (at.doubt.failed()) return callback_threw;
             tsan_acquire(at.self.handle_);
             slot<V> next(at.self.owner(), place);
             const std::int32_t decision = at.caught.run(callback_threw, [&] {
@@ -124,13 +126,14 @@ public:
             conex_map_update(handle_, probe.data(), probe.size(), trampoline, &here, &change);
         after();
         if (here.caught.full()) here.caught.check(status);
-        probe.check(status);
+        doubt.check(status);
         return change;
     }
 
     template <class F>
     conex_status get_or_insert(view key, F& make, void* out) {
-        typename keys::probe probe(functions(), key, on_throw::find);
+        const typename keys::probe probe(functions(), key);
+        typename keys::doubt doubt(on_throw::find);
         struct context {
             map_core& self;
             F& make;
@@ -149,7 +152,7 @@ public:
             conex_map_get_or_insert(handle_, probe.data(), probe.size(), trampoline, &here, out);
         after();
         if (here.caught.full()) here.caught.check(status);
-        return probe.check(status);
+        return doubt.check(status);
     }
 
     /// Runs `call(trampoline, ctx)`, a C function that shows entries to `visit`; `Answer` turns what `visit` returns into
@@ -179,8 +182,18 @@ public:
             tsan_release(at.self.home_);
             return answer;
         };
+        typename keys::doubt doubt(on_throw::miss);  // to remove an entry is to look for its key
         before();
-        return here.caught.check(call(trampoline, static_cast<void*>(&here)));
+        const conex_status status = call(trampoline, static_cast<void*>(&here));
+        after();
+        if (here.caught.full()) here.caught.check(status);
+        return doubt.check(status);
+    }
+
+    void clear() {
+        typename keys::doubt doubt(on_throw::miss);
+        before();
+        doubt.check(conex_map_clear(handle_));
     }
 
 private:

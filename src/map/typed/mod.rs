@@ -17,7 +17,7 @@ pub use results::{Decision, ExchangeError, InsertError, MapStats, Updated};
 use self::shape::{OwnedKey, Typed, TypedShape};
 use super::draft::Draft;
 use super::entry::{Entry, EntryMap, Intent, Outcome};
-use super::hash::RandomState;
+use super::hash::{RandomState, spread};
 use crate::mem::NoMemory;
 use crate::options::Options;
 use crate::reclaim::{Domain, Pinned};
@@ -111,6 +111,10 @@ where
         Ok(Self { raw, hasher, entries: PhantomData })
     }
 
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        spread(self.hasher.hash_one(key))
+    }
+
     fn domain(&self) -> &Domain {
         self.raw.engine.limbo.domain()
     }
@@ -134,7 +138,7 @@ where
         K: Borrow<Q>,
     {
         // SAFETY: entries that the map shows to the predicate are readable under the pin.
-        self.raw.get(pinned, self.hasher.hash_one(key), |entry| unsafe { self.key(entry) }.borrow() == key)
+        self.raw.get(pinned, self.hash(key), |entry| unsafe { self.key(entry) }.borrow() == key)
     }
 
     /// As [`EntryMap::change`], for an operation that brings its key along.
@@ -149,7 +153,7 @@ where
             &mut Draft<'_, TypedShape<K, V>>,
         ) -> Result<Intent, E>,
     ) -> Result<Outcome, E> {
-        let hash = self.hasher.hash_one(&key);
+        let hash = self.hash(&key);
         let key = OwnedKey::new(key);
         // SAFETY: as in `find`.
         let is = |entry| *unsafe { self.key(entry) } == *key.get();

@@ -150,7 +150,7 @@ where
         // SAFETY: as in `find`.
         let is = |entry| unsafe { self.key(entry) }.borrow() == key;
         let outcome = {
-            let hash = self.hasher.hash_one(key);
+            let hash = self.hash(key);
             self.raw
                 .change(&pinned, hash, is, &mut self.raw.draft(), |_, _| Ok::<_, NoMemory>(Intent::Remove))?
         };
