@@ -54,7 +54,7 @@ mode = "full"
 def map_case(case):
     unit, _, cell = case.partition("/")
     if m := re.fullmatch(r"single-(\w+)", unit):
-        return f"1 thread, {SINGLE[mode].get(m.group(1), "2^19")} entries, {KINDS.get(m.group(1), m.group(1))}"
+        return f"1 thread, {SINGLE[mode].get(m.group(1), '?')} entries, {KINDS.get(m.group(1), m.group(1))}"
     if m := re.fullmatch(r"mixed-(\w+)-(\w+)", unit):
         text = f"{KINDS.get(m.group(1), m.group(1))}, {SIZES.get(m.group(2), m.group(2))}"
         if c := re.fullmatch(r"([\d-]+)-(uniform|zipf)-(\d+)t", cell):
