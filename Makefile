@@ -26,7 +26,7 @@ demo: ## Count the words of a text with all cores: make demo ARGS="--compare DIR
 install: ## Install libraries, headers, CMake package and conex.pc: make install PREFIX=DIR (DESTDIR is honoured)
 	ci/install.sh "$(PREFIX)"
 
-check: ## What goes beyond the tests: lints, Clang, sanitizers, model checkers: make check ARGS="lint asan"
+check: ## What goes beyond the tests: lints, Clang, sanitizers, model checkers: make check ARGS="lint preset-dev"
 	ci/check.sh $(ARGS)
 
 soak: ## Repeat the stress tests: make soak MINUTES=30

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What goes beyond `make test`: style, every build preset with its tests, and the rungs of the verification ladder.
-#   ci/check.sh [STAGE...]    of the list below; all of them unless told
+#   ci/check.sh [STAGE...]    lint, preset-NAME for a workflow of CMakePresets.json, or the name of a script in this folder;
+#                             unless told, what the list below says
 . "$(dirname "$0")/lib.sh"
 
 lint() {
@@ -9,23 +10,21 @@ lint() {
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }
 workflow() { cmake --workflow --preset "$1"; }
-rung() { "ci/$1.sh"; }
 
-stages=${*:-"lint dev clang asan tsan loom miri"}
+stages=$*
+if [ -z "$stages" ]; then
+    stages="lint preset-dev preset-clang preset-asan preset-tsan"
+    for rung in model loom miri linearizability memory suspend asan tsan valgrind; do
+        if [ -x "ci/$rung.sh" ]; then stages="$stages $rung"; else echo "check: without $rung: there is no ci/$rung.sh"; fi
+    done
+fi
+
 ci/setup.sh check
 for name in $stages; do
     case $name in
         lint) stage lint lint ;;
-        dev | clang | asan | tsan | multi) stage "preset $name" workflow "$name" ;;
-        *)
-            # Each rung is a script of its own.
-            if [ -x "ci/$name.sh" ]; then
-                stage "$name" rung "$name"
-            else
-                echo "there is no stage '$name': no ci/$name.sh" >&2
-                exit 2
-            fi
-            ;;
+        preset-*) stage "$name" workflow "${name#preset-}" ;;
+        *) stage "$name" "ci/$name.sh" ;;
     esac
 done
 echo "check: passed: $stages"

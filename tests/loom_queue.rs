@@ -9,8 +9,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use conex::{Domain, Options, Queue};
+use conex::{Domain, Options, PopError, Queue};
 use loom::cell::UnsafeCell;
 use loom::thread;
 
@@ -19,6 +20,11 @@ enum Op {
     Push(u32),
     Pop(Option<u32>),
     IsEmpty(bool),
+    Close,
+    /// A push that was refused because the queue was closed.
+    Refused,
+    /// A pop that waits found the queue closed and empty.
+    Closed,
 }
 
 /// One call: when it began and returned, by a clock that counts both.
@@ -40,27 +46,33 @@ impl History {
     /// Whether the calls can be put in an order that a queue could have, in which a call that returned before another
     /// began comes before it.
     fn is_linearizable(&self) -> bool {
-        fn search(rest: &[Call], queue: &VecDeque<u32>) -> bool {
+        fn search(rest: &[Call], queue: &VecDeque<u32>, closed: bool) -> bool {
             if rest.is_empty() {
                 return true;
             }
             let first_end = rest.iter().map(|call| call.end).min().unwrap_or(0);
             (0..rest.len()).filter(|at| rest[*at].begin < first_end).any(|at| {
-                let mut queue = queue.clone();
+                let (mut queue, mut closed) = (queue.clone(), closed);
                 let possible = match rest[at].op {
                     Op::Push(element) => {
                         queue.push_back(element);
-                        true
+                        !closed
                     }
                     Op::Pop(element) => queue.pop_front() == element,
                     Op::IsEmpty(empty) => queue.is_empty() == empty,
+                    Op::Close => {
+                        closed = true;
+                        true
+                    }
+                    Op::Refused => closed,
+                    Op::Closed => closed && queue.is_empty(),
                 };
                 let mut others = rest.to_vec();
                 others.remove(at);
-                possible && search(&others, &queue)
+                possible && search(&others, &queue, closed)
             })
         }
-        search(&self.calls, &VecDeque::new())
+        search(&self.calls, &VecDeque::new(), false)
     }
 }
 
@@ -95,8 +107,23 @@ impl Model {
 
     fn push(&self, number: u32) {
         let begin = self.tick();
-        self.queue.push(element(number));
-        self.record(Op::Push(number), begin);
+        let pushed = self.queue.try_push(element(number)).is_ok();
+        self.record(if pushed { Op::Push(number) } else { Op::Refused }, begin);
+    }
+
+    fn close(&self) {
+        let begin = self.tick();
+        self.queue.close();
+        self.record(Op::Close, begin);
+    }
+
+    fn pop_wait(&self) -> Option<u32> {
+        let begin = self.tick();
+        let popped = self.queue.pop_wait(Duration::MAX);
+        let popped = popped.map(|element| element.number.with(|number| unsafe { *number }));
+        assert_ne!(popped, Err(PopError::TimedOut));
+        self.record(popped.map_or(Op::Closed, |number| Op::Pop(Some(number))), begin);
+        popped.ok()
     }
 
     /// A batch: as many calls that all begin and end with it, in an order of their own.
@@ -324,6 +351,77 @@ fn batch_of_pops() {
         });
         let got = model.pop_n(3);
         assert!(got.is_sorted());
+        other.join().unwrap();
+        model.check();
+    });
+}
+
+/// A push that is under way when the queue is closed, and a popper that wants to know the end.
+#[test]
+fn close_against_push() {
+    explore(2, || {
+        let model = Model::new(2);
+        let pusher = spawn(&model, |model| model.push(1));
+        model.close();
+        while model.pop_wait().is_some() {}
+        model.is_empty();
+        pusher.join().unwrap();
+        assert!(model.check().is_empty(), "closed and empty is for ever");
+    });
+}
+
+/// The same at the end of a segment, where the close and a new segment are after the same place.
+#[test]
+fn close_against_append() {
+    explore(2, || {
+        let model = Model::new(1);
+        model.push(1);
+        let pusher = spawn(&model, |model| {
+            model.push(2);
+            model.push(3);
+        });
+        model.close();
+        model.push(4);
+        while model.pop_wait().is_some() {}
+        pusher.join().unwrap();
+        assert!(model.check().is_empty(), "closed and empty is for ever");
+    });
+}
+
+/// A waiter is woken by the push that it waits for: a lost wake-up is a deadlock, which loom reports.
+#[test]
+fn wake_up() {
+    explore(2, || {
+        let model = Model::new(2);
+        let waiter = spawn(&model, |model| assert_eq!(model.pop_wait(), Some(1)));
+        model.push(1);
+        waiter.join().unwrap();
+        model.check();
+    });
+}
+
+/// A waiter is woken by the close.
+#[test]
+fn wake_up_by_close() {
+    explore(2, || {
+        let model = Model::new(2);
+        let waiter = spawn(&model, |model| assert_eq!(model.pop_wait(), None));
+        model.close();
+        waiter.join().unwrap();
+        model.check();
+    });
+}
+
+/// Two waiters, two elements.
+#[test]
+fn two_waiters() {
+    explore(1, || {
+        let model = Model::new(2);
+        let waiter = spawn(&model, |model| assert!(model.pop_wait().is_some()));
+        let other = spawn(&model, |model| assert!(model.pop_wait().is_some()));
+        model.push(1);
+        model.push(2);
+        waiter.join().unwrap();
         other.join().unwrap();
         model.check();
     });

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use common::scaled;
-use conex::{Decision, ExchangeError, Map, Options, RandomState, Updated};
+use conex::{Decision, Domain, ExchangeError, Map, Options, RandomState, Updated};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ fn ops(keys: u16) -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn check<S: BuildHasher>(ops: Vec<Op>, hasher: S) -> Result<(), TestCaseError> {
-    let map: Map<u16, Box<u32>, S> = Map::with_options(&Options::new(), 0, hasher).unwrap();
+    let map: Map<u16, Box<u32>, S> =
+        Map::with_options(&Options::new().domain(&Domain::new().unwrap()), 0, hasher).unwrap();
     let model = Mutex::new(HashMap::<u16, Box<u32>>::new());
     for op in ops {
         let mut model = model.lock().unwrap();

@@ -51,12 +51,18 @@ fn live() -> &'static AtomicUsize {
     Box::leak(Box::new(AtomicUsize::new(0)))
 }
 
+/// A map in a domain of its own, whose memory the leak checkers see the end of.
+fn map<V: Send + Sync + 'static>() -> Map<u64, V> {
+    let options = Options::new().domain(&Domain::new().unwrap());
+    Map::with_options(&options, 0, conex::RandomState::new()).unwrap()
+}
+
 /// Each key is inserted by exactly one thread, whatever the table does meanwhile.
 #[test]
 fn inserts_have_one_winner() {
     for threads in [2, 4, 8] {
         let keys = scaled(30_000) as u64;
-        let map = Map::<u64, usize>::new();
+        let map = map::<usize>();
         let wins = AtomicUsize::new(0);
         thread::scope(|scope| {
             for thread in 0..threads {
@@ -79,9 +85,7 @@ fn values_belong_to_their_keys_and_are_dropped_once() {
     for (threads, keys) in [(4, 8_u64), (4, 300), (8, 5_000)] {
         let live = live();
         {
-            let domain = Domain::new().unwrap();
-            let options = Options::new().domain(&domain);
-            let map: Map<u64, Value> = Map::with_options(&options, 0, conex::RandomState::new()).unwrap();
+            let map = map::<Value>();
             thread::scope(|scope| {
                 for thread in 0..threads {
                     let map = &map;
@@ -139,7 +143,7 @@ fn additions_are_not_lost() {
     for keys in [1_u64, 3, 5_000] {
         let threads = 4;
         let each = scaled(20_000) as u64;
-        let map = Map::<u64, u64>::new();
+        let map = map::<u64>();
         thread::scope(|scope| {
             for thread in 0..threads {
                 let map = &map;
@@ -164,7 +168,7 @@ fn additions_are_not_lost() {
 /// A scan meets what is present throughout exactly once, while the table grows and shrinks under it.
 #[test]
 fn scans_meet_what_stays_exactly_once() {
-    let map = Map::<u64, u64>::new();
+    let map = map::<u64>();
     let stay = scaled(3_000) as u64;
     let churn = scaled(60_000) as u64;
     (0..stay).for_each(|key| map.insert(key, key).unwrap());
@@ -206,7 +210,7 @@ fn scans_meet_what_stays_exactly_once() {
 /// What is in the map is found, at each moment, while it grows and shrinks.
 #[test]
 fn present_keys_are_always_found() {
-    let map = Map::<u64, u64>::new();
+    let map = map::<u64>();
     let stay = scaled(500) as u64;
     let churn = scaled(30_000) as u64;
     (0..stay).for_each(|key| map.insert(key, 0).unwrap());
@@ -300,10 +304,8 @@ fn colliding_keys_are_kept_apart() {
 /// An emptied map gives its table back.
 #[test]
 fn an_emptied_map_is_small() {
-    // A domain of its own: the map does not shrink while old tables wait for readers.
-    let domain = Domain::new().unwrap();
-    let options = Options::new().domain(&domain);
-    let map: Map<u64, u64> = Map::with_options(&options, 0, conex::RandomState::new()).unwrap();
+    // In a domain of its own: a map does not shrink while old tables wait for readers.
+    let map = map::<u64>();
     let keys = scaled(100_000) as u64;
     (0..keys).for_each(|key| map.insert(key, key).unwrap());
     let full = map.stats();
@@ -320,7 +322,7 @@ fn an_emptied_map_is_small() {
 /// What was reserved stays until it is given back.
 #[test]
 fn reserved_room_stays() {
-    let map = Map::<u64, u64>::new();
+    let map = map::<u64>();
     let keys = scaled(20_000);
     map.reserve(keys).unwrap();
     let buckets = map.stats().buckets;
@@ -336,9 +338,7 @@ fn reserved_room_stays() {
 /// A migration that has begun is ended by whatever writes there are, also on one key.
 #[test]
 fn a_hot_key_ends_a_migration() {
-    let domain = Domain::new().unwrap();
-    let options = Options::new().domain(&domain);
-    let map: Map<u64, u64> = Map::with_options(&options, 0, conex::RandomState::new()).unwrap();
+    let map = map::<u64>();
     let mut key = 0;
     while !map.stats().resizing || map.stats().buckets < scaled(1024) {
         map.insert(key, key).unwrap();
@@ -353,7 +353,7 @@ fn a_hot_key_ends_a_migration() {
 /// Destructors, hashers and callbacks may use the map.
 #[test]
 fn callbacks_may_use_the_map() {
-    let map = Map::<u64, u64>::new();
+    let map = map::<u64>();
     let updated = map.update(1, |old| {
         assert_eq!(old, None);
         map.insert(2, 2).unwrap();
@@ -382,7 +382,7 @@ fn callbacks_may_use_the_map() {
 fn panics_leave_the_map_valid() {
     let live = live();
     {
-        let map = Map::<u64, Value>::new();
+        let map = map::<Value>();
         let keys = scaled(200) as u64;
         (0..keys).for_each(|key| map.insert(key, Value::new(key, live)).unwrap());
         for key in 0..keys * 2 {

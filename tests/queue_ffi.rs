@@ -189,6 +189,10 @@ fn bad_calls_are_refused() {
             assert_eq!(conex_queue_pop_n(bad, element, 1, &raw mut count), status);
             assert_eq!(conex_queue_len(bad, &raw mut count), status);
             assert_eq!(conex_queue_is_empty(bad, (&raw mut count).cast()), status);
+            assert_eq!(conex_queue_pop_wait(bad, element, 0), status);
+            assert_eq!(conex_queue_pop_n_wait(bad, element, 1, &raw mut count, 0), status);
+            assert_eq!(conex_queue_close(bad), status);
+            assert_eq!(conex_queue_is_closed(bad, (&raw mut count).cast()), status);
             assert_eq!(conex_queue_destroy(bad), if bad.is_null() { CONEX_OK } else { status });
         }
     }
@@ -201,12 +205,58 @@ fn bad_calls_are_refused() {
         assert_eq!(conex_queue_pop_n(queue, null_mut(), 1, &raw mut count), CONEX_ERR_NULL);
         assert_eq!(conex_queue_pop_n(queue, element, 1, null_mut()), CONEX_ERR_NULL);
         assert_eq!(conex_queue_pop_n(queue, element, usize::MAX / 4, &raw mut count), CONEX_ERR_INVALID);
+        assert_eq!(conex_queue_pop_wait(queue, null_mut(), 0), CONEX_ERR_NULL);
+        assert_eq!(conex_queue_pop_n_wait(queue, null_mut(), 1, &raw mut count, 0), CONEX_ERR_NULL);
+        assert_eq!(conex_queue_pop_n_wait(queue, element, 1, null_mut(), 0), CONEX_ERR_NULL);
+        assert_eq!(
+            conex_queue_pop_n_wait(queue, element, usize::MAX / 4, &raw mut count, 0),
+            CONEX_ERR_INVALID
+        );
+        assert_eq!(conex_queue_is_closed(queue, null_mut()), CONEX_ERR_NULL);
         assert_eq!(conex_queue_len(queue, null_mut()), CONEX_ERR_NULL);
         assert_eq!(conex_queue_is_empty(queue, null_mut()), CONEX_ERR_NULL);
         assert_eq!(conex_stack_destroy(stack), CONEX_OK);
     }
     assert_eq!((word, count), (5, 6), "nothing is written with an error");
     assert_eq!(pop::<u64>(queue), None, "nothing was pushed with an error");
+    destroy(queue);
+}
+
+#[test]
+fn waiting_and_closing() {
+    let queue = make(&options()).expect("a queue");
+    let (mut words, mut count, mut closed) = ([0_u64; 4], 9_usize, true);
+    let to: *mut c_void = words.as_mut_ptr().cast();
+    // SAFETY, here and below: a live queue, valid out-parameters, room for four words.
+    unsafe {
+        assert_eq!(conex_queue_pop_wait(queue, to, 1_000_000), CONEX_TIMEOUT);
+        assert_eq!(conex_queue_pop_n_wait(queue, to, 4, &raw mut count, 1_000_000), CONEX_TIMEOUT);
+        assert_eq!((words, count), ([0; 4], 0));
+        assert_eq!(conex_queue_is_closed(queue, &raw mut closed), CONEX_OK);
+        assert!(!closed);
+        for word in 1..5_u64 {
+            push(queue, &word);
+        }
+        assert_eq!(conex_queue_close(queue), CONEX_OK);
+        assert_eq!(conex_queue_close(queue), CONEX_OK);
+        assert_eq!(conex_queue_is_closed(queue, &raw mut closed), CONEX_OK);
+        assert!(closed);
+        assert_eq!(push(queue, &6_u64), CONEX_CLOSED);
+        count = 9;
+        assert_eq!(conex_queue_push_n(queue, to, 4, &raw mut count), CONEX_CLOSED);
+        assert_eq!(count, 0);
+        assert_eq!(conex_queue_pop_wait(queue, to, u64::MAX), CONEX_OK);
+        assert_eq!(words[0], 1);
+        assert_eq!(conex_queue_pop_n_wait(queue, to, 4, &raw mut count, u64::MAX), CONEX_OK);
+        assert_eq!((words[..3].to_vec(), count), (vec![2, 3, 4], 3));
+        assert_eq!(conex_queue_pop(queue, to), CONEX_CLOSED);
+        assert_eq!(conex_queue_pop_wait(queue, to, u64::MAX), CONEX_CLOSED);
+        assert_eq!(conex_queue_pop_n(queue, to, 4, &raw mut count), CONEX_CLOSED);
+        assert_eq!(count, 0);
+        count = 9;
+        assert_eq!(conex_queue_pop_n_wait(queue, to, 4, &raw mut count, u64::MAX), CONEX_CLOSED);
+        assert_eq!(count, 0);
+    }
     destroy(queue);
 }
 

@@ -325,6 +325,7 @@ TEST("plain words in a map: fetch_add, compare_exchange, batches") {
     at_every_allocation([](support::counting_allocator& allocator) {
         conex_map_options o = CONEX_MAP_OPTIONS_INIT;
         o.allocator = allocator.hooks();
+        o.seed = 99;  // the same allocations every time
         conex_map* m = nullptr;
         persist(allocator, [&] { return conex_map_new(&o, &m); });
         for (std::uint64_t k = 0; k < 50; ++k) {

@@ -671,6 +671,7 @@ CONEX_API conex_status conex_queue_destroy(struct conex_queue *queue);
  * @param element  The element; with `CONEX_OK` it is the queue's.
  *
  * @retval CONEX_OK
+ * @retval CONEX_CLOSED         The queue is closed. The element is still the caller's.
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
  *
@@ -685,9 +686,11 @@ CONEX_API conex_status conex_queue_push(struct conex_queue *queue, const void *e
  * @param queue     The queue.
  * @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
  * @param n         How many.
- * @param count     Optional. Receives `n` with `CONEX_OK`, and with `CONEX_ERR_NO_MEMORY` how many are in the queue.
+ * @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
+ *                  the queue.
  *
  * @retval CONEX_OK
+ * @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_INVALID    No array can have `n` elements.
  * @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
@@ -705,6 +708,7 @@ CONEX_API conex_status conex_queue_push_n(struct conex_queue *queue, const void 
  *
  * @retval CONEX_OK
  * @retval CONEX_EMPTY
+ * @retval CONEX_CLOSED  The queue is closed, and empty for ever.
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
  * Progress: lock-free; does not allocate.
@@ -720,14 +724,83 @@ CONEX_API conex_status conex_queue_pop(struct conex_queue *queue, void *element)
  * @param n         How many at most.
  * @param count     Receives how many were popped.
  *
- * @retval CONEX_OK     At least one was popped, or `n` is 0.
- * @retval CONEX_EMPTY  `*count` is 0.
+ * @retval CONEX_OK      At least one was popped, or `n` is 0.
+ * @retval CONEX_EMPTY   `*count` is 0.
+ * @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_INVALID  No array can have `n` elements.
  *
  * Progress: lock-free; does not allocate.
  */
 CONEX_API conex_status conex_queue_pop_n(struct conex_queue *queue, void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the oldest element out of the queue, and waits for one if there is none.
+ *
+ * @param queue       The queue.
+ * @param element     Receives the element with `CONEX_OK`; it is the caller's then.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_wait(struct conex_queue *queue, void *element, uint64_t timeout_ns);
+
+/**
+ * Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
+ * it does not wait for the others.
+ *
+ * @param queue       The queue.
+ * @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n           How many at most.
+ * @param count       Receives how many were popped.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK       At least one was popped, or `n` is 0.
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n_wait(
+        struct conex_queue *queue,
+        void *elements,
+        size_t n,
+        size_t *count,
+        uint64_t timeout_ns);
+
+/**
+ * Closes the queue, for good: pushes that begin afterwards get `CONEX_CLOSED`. Elements that are in can be popped;
+ * after the last one, pops get `CONEX_CLOSED`, also those that are waiting. A push that is under way succeeds or gets
+ * `CONEX_CLOSED`. To close a closed queue does nothing.
+ *
+ * @param queue  The queue.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_close(struct conex_queue *queue);
+
+/**
+ * Tells whether the queue was closed.
+ *
+ * @param queue   The queue.
+ * @param closed  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_is_closed(const struct conex_queue *queue, bool *closed);
 
 /**
  * Tells about how many elements the queue holds: exactly, when nobody is pushing or popping.

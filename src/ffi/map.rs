@@ -26,7 +26,7 @@ use super::handle::{self, Handle};
 use super::map_elements::KeysAndValues;
 use super::options::{self, Extensible};
 use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_OK};
-use crate::map::{BlobMap, ByteHash, random_seed};
+use crate::map::{BlobMap, ByteHash, WordMap, random_seed};
 
 /// A map; made by `conex_map_new`.
 pub struct conex_map {
@@ -226,4 +226,24 @@ pub(super) unsafe fn key<'a>(
     }
     // SAFETY: the caller's promise.
     Ok(unsafe { core::slice::from_raw_parts(key.cast(), len) })
+}
+
+/// The common case, first: a map from words to words, and a key that is one.
+///
+/// # Safety
+/// `key` is null or readable for `len` bytes.
+#[inline(always)]
+pub(super) unsafe fn word(map: &conex_map, key: *const c_void, len: usize) -> Option<(&WordMap, u64)> {
+    let words = map.map.words()?;
+    if key.is_null() || len != 8 {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    Some((words, unsafe { key.cast::<u64>().read_unaligned() }))
+}
+
+/// Calls `body`, and keeps it out of the caller's code, so that the common case needs few registers.
+#[inline(never)]
+pub(super) fn apart<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }

@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use super::boundary::{answer, not_null, put};
 use super::guard::conex_guard;
 use super::handle;
-use super::map::{self, conex_map};
+use super::map::{self, apart, conex_map};
 use super::map_elements::{Out, copy};
 use super::status::conex_status::{self, *};
 use crate::map::{Done, Intent};
@@ -39,18 +39,29 @@ pub unsafe extern "C" fn conex_map_get(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        not_null(value)?;
-        let mut out = Out::new(&elements.value, value)?;
-        let found = map.map.read(key, |from| {
-            // SAFETY: a value of the map.
-            unsafe { out.prepare(from) }?;
-            // SAFETY: the same value; the out-parameter is writable by the caller's promise.
-            unsafe { out.finish(from) };
-            Ok(CONEX_OK)
-        });
-        found.unwrap_or(Ok(CONEX_NOT_FOUND))
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !value.is_null()
+        {
+            let Some(found) = words.get(key) else { return Ok(CONEX_NOT_FOUND) };
+            // SAFETY: the caller's promise.
+            unsafe { put(value.cast(), found) };
+            return Ok(CONEX_OK);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            not_null(value)?;
+            let mut out = Out::new(&elements.value, value)?;
+            let found = map.map.read(key, |from| {
+                // SAFETY: a value of the map.
+                unsafe { out.prepare(from) }?;
+                // SAFETY: the same value; the out-parameter is writable by the caller's promise.
+                unsafe { out.finish(from) };
+                Ok(CONEX_OK)
+            });
+            found.unwrap_or(Ok(CONEX_NOT_FOUND))
+        })
     })
 }
 
@@ -80,12 +91,22 @@ pub unsafe extern "C" fn conex_map_contains(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        not_null(found)?;
-        let is_there = map.map.read(key, |_| ()).is_some();
-        // SAFETY: the caller's promise.
-        unsafe { put(found, is_there) };
-        Ok(CONEX_OK)
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !found.is_null()
+        {
+            // SAFETY: the caller's promise.
+            unsafe { put(found, words.get(key).is_some()) };
+            return Ok(CONEX_OK);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            not_null(found)?;
+            let is_there = map.map.read(key, |_| ()).is_some();
+            // SAFETY: the caller's promise.
+            unsafe { put(found, is_there) };
+            Ok(CONEX_OK)
+        })
     })
 }
 
@@ -167,31 +188,44 @@ pub unsafe extern "C" fn conex_map_insert(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        not_null(value)?;
-        let out = RefCell::new(Out::new(&elements.value, current)?);
-        map.map.change(
-            key,
-            |old, target| {
-                if let Some(old) = old {
-                    // SAFETY: a value of the map.
-                    unsafe { out.borrow_mut().prepare(old) }?;
-                    return Ok(Intent::Keep);
-                }
-                // SAFETY: the caller's value, and room for one.
-                unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
-                Ok(Intent::Store)
-            },
-            |done| match done {
-                Done::Kept(Some(present)) => {
-                    // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
-                    unsafe { out.borrow_mut().finish(present) };
-                    CONEX_EXISTS
-                }
-                _ => CONEX_OK,
-            },
-        )
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !value.is_null()
+        {
+            // SAFETY: the caller's promise.
+            let value = unsafe { value.cast::<u64>().read_unaligned() };
+            let Some(present) = words.insert(key, value)? else { return Ok(CONEX_OK) };
+            // SAFETY: the caller's promise.
+            unsafe { put(current.cast(), present) };
+            return Ok(CONEX_EXISTS);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            not_null(value)?;
+            let out = RefCell::new(Out::new(&elements.value, current)?);
+            map.map.change(
+                key,
+                |old, target| {
+                    if let Some(old) = old {
+                        // SAFETY: a value of the map.
+                        unsafe { out.borrow_mut().prepare(old) }?;
+                        return Ok(Intent::Keep);
+                    }
+                    // SAFETY: the caller's value, and room for one.
+                    unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
+                    Ok(Intent::Store)
+                },
+                |done| match done {
+                    Done::Kept(Some(present)) => {
+                        // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
+                        unsafe { out.borrow_mut().finish(present) };
+                        CONEX_EXISTS
+                    }
+                    _ => CONEX_OK,
+                },
+            )
+        })
     })
 }
 
@@ -226,30 +260,43 @@ pub unsafe extern "C" fn conex_map_upsert(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        not_null(value)?;
-        let out = RefCell::new(Out::new(&elements.value, old)?);
-        map.map.change(
-            key,
-            |present, target| {
-                if let Some(present) = present {
-                    // SAFETY: a value of the map.
-                    unsafe { out.borrow_mut().prepare(present) }?;
-                }
-                // SAFETY: the caller's value, and room for one.
-                unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
-                Ok(Intent::Store)
-            },
-            |done| match done {
-                Done::Replaced(replaced) => {
-                    // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
-                    unsafe { out.borrow_mut().finish(replaced) };
-                    CONEX_EXISTS
-                }
-                _ => CONEX_OK,
-            },
-        )
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !value.is_null()
+        {
+            // SAFETY: the caller's promise.
+            let value = unsafe { value.cast::<u64>().read_unaligned() };
+            let Some(replaced) = words.upsert(key, value)? else { return Ok(CONEX_OK) };
+            // SAFETY: the caller's promise.
+            unsafe { put(old.cast(), replaced) };
+            return Ok(CONEX_EXISTS);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            not_null(value)?;
+            let out = RefCell::new(Out::new(&elements.value, old)?);
+            map.map.change(
+                key,
+                |present, target| {
+                    if let Some(present) = present {
+                        // SAFETY: a value of the map.
+                        unsafe { out.borrow_mut().prepare(present) }?;
+                    }
+                    // SAFETY: the caller's value, and room for one.
+                    unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
+                    Ok(Intent::Store)
+                },
+                |done| match done {
+                    Done::Replaced(replaced) => {
+                        // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
+                        unsafe { out.borrow_mut().finish(replaced) };
+                        CONEX_EXISTS
+                    }
+                    _ => CONEX_OK,
+                },
+            )
+        })
     })
 }
 
@@ -284,29 +331,42 @@ pub unsafe extern "C" fn conex_map_replace(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        not_null(value)?;
-        let out = RefCell::new(Out::new(&elements.value, old)?);
-        map.map.change(
-            key,
-            |present, target| {
-                let Some(present) = present else { return Ok(Intent::Keep) };
-                // SAFETY: a value of the map.
-                unsafe { out.borrow_mut().prepare(present) }?;
-                // SAFETY: the caller's value, and room for one.
-                unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
-                Ok(Intent::Store)
-            },
-            |done| match done {
-                Done::Replaced(replaced) => {
-                    // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
-                    unsafe { out.borrow_mut().finish(replaced) };
-                    CONEX_OK
-                }
-                _ => CONEX_NOT_FOUND,
-            },
-        )
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !value.is_null()
+        {
+            // SAFETY: the caller's promise.
+            let value = unsafe { value.cast::<u64>().read_unaligned() };
+            let Some(replaced) = words.replace(key, value)? else { return Ok(CONEX_NOT_FOUND) };
+            // SAFETY: the caller's promise.
+            unsafe { put(old.cast(), replaced) };
+            return Ok(CONEX_OK);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            not_null(value)?;
+            let out = RefCell::new(Out::new(&elements.value, old)?);
+            map.map.change(
+                key,
+                |present, target| {
+                    let Some(present) = present else { return Ok(Intent::Keep) };
+                    // SAFETY: a value of the map.
+                    unsafe { out.borrow_mut().prepare(present) }?;
+                    // SAFETY: the caller's value, and room for one.
+                    unsafe { copy(elements.value.layout, value.cast(), target.value()?) };
+                    Ok(Intent::Store)
+                },
+                |done| match done {
+                    Done::Replaced(replaced) => {
+                        // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
+                        unsafe { out.borrow_mut().finish(replaced) };
+                        CONEX_OK
+                    }
+                    _ => CONEX_NOT_FOUND,
+                },
+            )
+        })
     })
 }
 
@@ -340,26 +400,35 @@ pub unsafe extern "C" fn conex_map_remove(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        let out = RefCell::new(Out::new(&elements.value, old)?);
-        map.map.change(
-            key,
-            |present, _| {
-                let Some(present) = present else { return Ok(Intent::Keep) };
-                // SAFETY: a value of the map.
-                unsafe { out.borrow_mut().prepare(present) }?;
-                Ok(Intent::Remove)
-            },
-            |done| match done {
-                Done::Removed(removed) => {
-                    // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
-                    unsafe { out.borrow_mut().finish(removed) };
-                    CONEX_OK
-                }
-                _ => CONEX_NOT_FOUND,
-            },
-        )
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) } {
+            let Some(removed) = words.remove(key)? else { return Ok(CONEX_NOT_FOUND) };
+            // SAFETY: the caller's promise.
+            unsafe { put(old.cast(), removed) };
+            return Ok(CONEX_OK);
+        }
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            let out = RefCell::new(Out::new(&elements.value, old)?);
+            map.map.change(
+                key,
+                |present, _| {
+                    let Some(present) = present else { return Ok(Intent::Keep) };
+                    // SAFETY: a value of the map.
+                    unsafe { out.borrow_mut().prepare(present) }?;
+                    Ok(Intent::Remove)
+                },
+                |done| match done {
+                    Done::Removed(removed) => {
+                        // SAFETY: the value that was prepared; the out-parameter by the caller's promise.
+                        unsafe { out.borrow_mut().finish(removed) };
+                        CONEX_OK
+                    }
+                    _ => CONEX_NOT_FOUND,
+                },
+            )
+        })
     })
 }
 
@@ -397,39 +466,60 @@ pub unsafe extern "C" fn conex_map_compare_exchange(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        not_null(expected)?;
-        not_null(desired)?;
-        if !elements.values_are_bytes() {
-            return Err(CONEX_ERR_INVALID);
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) }
+            && !expected.is_null()
+            && !desired.is_null()
+        {
+            // SAFETY: the caller's promise.
+            let expected = unsafe { expected.cast::<u64>().read_unaligned() };
+            // SAFETY: the caller's promise.
+            let desired = unsafe { desired.cast::<u64>().read_unaligned() };
+            let Some(present) = words.compare_exchange(key, expected, desired)? else {
+                return Ok(CONEX_NOT_FOUND);
+            };
+            if present == expected {
+                return Ok(CONEX_OK);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { put(current.cast(), present) };
+            return Ok(CONEX_MISMATCH);
         }
-        let layout = elements.value.layout;
-        // SAFETY: readable for a value by the caller's promise.
-        let expected = unsafe { core::slice::from_raw_parts(expected.cast::<u8>(), layout.size()) };
-        map.map.change(
-            key,
-            |present, target| {
-                let Some(present) = present else { return Ok(Intent::Keep) };
-                // SAFETY: a value of the map.
-                if unsafe { core::slice::from_raw_parts(present, layout.size()) } != expected {
-                    return Ok(Intent::Keep);
-                }
-                // SAFETY: the caller's value, and room for one.
-                unsafe { copy(layout, desired.cast(), target.value()?) };
-                Ok(Intent::Store)
-            },
-            |done| match done {
-                Done::Kept(None) => CONEX_NOT_FOUND,
-                Done::Kept(Some(present)) => {
-                    if !current.is_null() {
-                        // SAFETY: a value of the map; the out-parameter by the caller's promise.
-                        unsafe { copy(layout, present, current.cast()) };
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            not_null(expected)?;
+            not_null(desired)?;
+            if !elements.values_are_bytes() {
+                return Err(CONEX_ERR_INVALID);
+            }
+            let layout = elements.value.layout;
+            // SAFETY: readable for a value by the caller's promise.
+            let expected = unsafe { core::slice::from_raw_parts(expected.cast::<u8>(), layout.size()) };
+            map.map.change(
+                key,
+                |present, target| {
+                    let Some(present) = present else { return Ok(Intent::Keep) };
+                    // SAFETY: a value of the map.
+                    if unsafe { core::slice::from_raw_parts(present, layout.size()) } != expected {
+                        return Ok(Intent::Keep);
                     }
-                    CONEX_MISMATCH
-                }
-                _ => CONEX_OK,
-            },
-        )
+                    // SAFETY: the caller's value, and room for one.
+                    unsafe { copy(layout, desired.cast(), target.value()?) };
+                    Ok(Intent::Store)
+                },
+                |done| match done {
+                    Done::Kept(None) => CONEX_NOT_FOUND,
+                    Done::Kept(Some(present)) => {
+                        if !current.is_null() {
+                            // SAFETY: a value of the map; the out-parameter by the caller's promise.
+                            unsafe { copy(layout, present, current.cast()) };
+                        }
+                        CONEX_MISMATCH
+                    }
+                    _ => CONEX_OK,
+                },
+            )
+        })
     })
 }

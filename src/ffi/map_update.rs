@@ -5,7 +5,7 @@ use core::ffi::c_void;
 
 use super::boundary::{answer, put};
 use super::handle;
-use super::map::{self, conex_map};
+use super::map::{self, apart, conex_map};
 use super::map_elements::{Out, Temp, copy, from_callback};
 use super::status::conex_status::{self, *};
 use crate::map::{Done, Intent};
@@ -232,28 +232,37 @@ pub unsafe extern "C" fn conex_map_fetch_add(
         // SAFETY: the caller's promise.
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
-        let key = unsafe { map::key(map, key, key_len) }?;
-        let elements = map.map.elements();
-        if elements.value.layout.size() != 8 || !elements.values_are_bytes() {
-            return Err(CONEX_ERR_INVALID);
+        if let Some((words, key)) = unsafe { map::word(map, key, key_len) } {
+            let before = words.fetch_add(key, delta)?;
+            // SAFETY: the caller's promise.
+            unsafe { put(previous, before) };
+            return Ok(CONEX_OK);
         }
-        // SAFETY: a value of the map, of eight bytes.
-        let number = |at: *const u8| unsafe { at.cast::<u64>().read_unaligned() };
-        let before = map.map.change(
-            key,
-            |present, target| {
-                let sum = present.map_or(0, number).wrapping_add(delta);
-                // SAFETY: room for a value, of eight bytes.
-                unsafe { target.value()?.cast::<u64>().write_unaligned(sum) };
-                Ok(Intent::Store)
-            },
-            |done| match done {
-                Done::Replaced(old) => number(old),
-                _ => 0,
-            },
-        )?;
-        // SAFETY: the caller's promise.
-        unsafe { put(previous, before) };
-        Ok(CONEX_OK)
+        apart(|| {
+            // SAFETY: the caller's promise.
+            let key = unsafe { map::key(map, key, key_len) }?;
+            let elements = map.map.elements();
+            if elements.value.layout.size() != 8 || !elements.values_are_bytes() {
+                return Err(CONEX_ERR_INVALID);
+            }
+            // SAFETY: a value of the map, of eight bytes.
+            let number = |at: *const u8| unsafe { at.cast::<u64>().read_unaligned() };
+            let before = map.map.change(
+                key,
+                |present, target| {
+                    let sum = present.map_or(0, number).wrapping_add(delta);
+                    // SAFETY: room for a value, of eight bytes.
+                    unsafe { target.value()?.cast::<u64>().write_unaligned(sum) };
+                    Ok(Intent::Store)
+                },
+                |done| match done {
+                    Done::Replaced(old) => number(old),
+                    _ => 0,
+                },
+            )?;
+            // SAFETY: the caller's promise.
+            unsafe { put(previous, before) };
+            Ok(CONEX_OK)
+        })
     })
 }

@@ -2,7 +2,7 @@
 
 use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
 use super::engine::Engine;
-use super::header::Header;
+use super::header::{Header, NodeChange};
 use super::memory::Codec;
 use super::node::Node;
 use super::room::{NodeEdit, Room};
@@ -37,18 +37,21 @@ pub(super) enum Change {
 #[must_use]
 pub(super) struct Done<'p, C: Codec> {
     pub(super) change: Change,
-    room: Room<'p, C>,
-    seen: usize,
+    engine: &'p Engine<C>,
+    pinned: &'p Pinned,
+    room: Option<Room<'p, C>>,
 }
 
 impl<C: Codec> Done<'_, C> {
-    /// Retires what the change has unlinked in the bucket, and does the operation's share of the map's upkeep.
-    #[inline]
+    /// Counts the change, retires what it has unlinked in the bucket, and does the operation's share of the map's upkeep.
+    #[inline(always)]
     pub(super) fn finish(self) -> Change {
-        let Self { change, room, seen } = self;
-        let (engine, pinned) = (room.engine, room.pinned);
-        drop(room);
-        engine.follow_up(pinned, change, seen);
+        let Self { change, engine, pinned, room } = self;
+        if !matches!(change, Change::Kept(_)) {
+            engine.follow_up(pinned, change, room);
+        } else if room.is_some() {
+            drop(room);
+        }
         change
     }
 }
@@ -65,13 +68,93 @@ impl<C: Codec> Engine<C> {
     ///
     /// `plan` is called with what is there, and again each time that this has changed before the plan could be carried
     /// out. Linearizes at the header change; a `Keep`, at the last load that validated what was there.
+    #[inline(always)]
     pub(super) fn change<'p, P: Probe, E: From<NoMemory>>(
         &'p self,
         pinned: &'p Pinned,
         probe: &P,
         mut plan: impl FnMut(Option<Pair>) -> Result<Plan, E>,
     ) -> Result<Done<'p, C>, E> {
-        let mut planned: Option<(Option<Pair>, Plan)> = None;
+        let mut planned = None;
+        match self.try_once(pinned, probe, &mut plan, &mut planned)? {
+            Some(change) => Ok(Done { change, engine: self, pinned, room: None }),
+            None => self.change_slow(pinned, probe, &mut plan, planned),
+        }
+    }
+
+    /// The common case: a bucket that is neither frozen nor mixed, and nobody else in it. `None`: it is not, or a change
+    /// came in between; what `plan` wanted is in `planned`.
+    #[inline(always)]
+    fn try_once<P: Probe, E>(
+        &self,
+        pinned: &Pinned,
+        probe: &P,
+        plan: &mut impl FnMut(Option<Pair>) -> Result<Plan, E>,
+        planned: &mut Option<(Option<Pair>, Plan)>,
+    ) -> Result<Option<Change>, E> {
+        let bucket = self.table(pinned).bucket(probe.position());
+        let header = bucket.load();
+        if !header.is_simple() {
+            return Ok(None);
+        }
+        let Ok(found) = bucket.find(header, probe) else { return Ok(None) };
+        let old = found.map(|found| found.entry);
+        let what = plan(old)?;
+        *planned = Some((old, what));
+        match (what, found) {
+            (Plan::Keep, _) | (Plan::Remove, None) => return Ok(Some(Change::Kept(old))),
+            (Plan::Store(value), None) => {
+                let entry = Pair { key: probe.key(), value };
+                if entry.fits_a_cell()
+                    && let Some(cell) = bucket.reserve(header)
+                {
+                    // As in `insert`.
+                    if bucket.load() == header {
+                        bucket.write_value(header.lane(cell), value);
+                        bucket.write_key(cell, entry.key);
+                        let after = header.with_valid(header.valid() | 1 << cell);
+                        if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                            return Ok(Some(Change::Inserted));
+                        }
+                    }
+                    bucket.free(cell);
+                }
+            }
+            (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
+                // As in `replace_in_cell`.
+                let claimed = header.with_claim(true).after(header, NodeChange::Keep);
+                if bucket.exchange(header, claimed) {
+                    bucket.write_value(claimed.free_lane(), value);
+                    let after = claimed.with_claim(false).with_lane_swapped(cell);
+                    if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
+                        return Ok(Some(Change::Replaced(entry)));
+                    }
+                    drop(Room::claimed(self, pinned, bucket));
+                }
+            }
+            (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
+                let after = header.with_valid(header.valid() & !(1 << cell));
+                if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                    bucket.free(cell);
+                    return Ok(Some(Change::Removed(entry)));
+                }
+            }
+            // In the node, or the lane is claimed.
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// [`Engine::change`] without presumptions.
+    #[cold]
+    #[inline(never)]
+    fn change_slow<'p, P: Probe, E: From<NoMemory>>(
+        &'p self,
+        pinned: &'p Pinned,
+        probe: &P,
+        plan: &mut dyn FnMut(Option<Pair>) -> Result<Plan, E>,
+        mut planned: Option<(Option<Pair>, Plan)>,
+    ) -> Result<Done<'p, C>, E> {
         let mut table = self.table(pinned);
         loop {
             let bucket = table.bucket(probe.position());
@@ -84,6 +167,7 @@ impl<C: Codec> Engine<C> {
                 let Ok(found) = bucket.find(header, probe) else { continue };
                 let old = found.map(|found| found.entry);
                 let what = match planned {
+                    // The same pair of words is the same entry: under the pin no address is used twice.
                     Some((before, what)) if before == old => what,
                     _ => {
                         let what = plan(old)?;
@@ -103,10 +187,7 @@ impl<C: Codec> Engine<C> {
                 }
             };
             match step {
-                Some(change) => {
-                    let seen = self.note(pinned, change);
-                    return Ok(Done { change, room, seen });
-                }
+                Some(change) => return Ok(Done { change, engine: self, pinned, room: Some(room) }),
                 None => {
                     drop(room);
                     let next =

@@ -114,6 +114,12 @@ impl Header {
         self.0 & MIXED != 0
     }
 
+    /// Neither frozen nor with a node.
+    #[inline]
+    pub(super) const fn is_simple(self) -> bool {
+        self.0 & (FROZEN | MIXED) == 0
+    }
+
     /// One bit a cell: its entry exists.
     #[inline]
     pub(super) const fn valid(self) -> usize {

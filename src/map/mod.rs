@@ -139,3 +139,5 @@ pub(crate) use entry::Intent;
 pub(crate) use hash::{ByteHash, random_seed, spread};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use resize::Stats;
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use words::WordMap;

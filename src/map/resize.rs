@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::engine::Engine;
 use super::memory::Codec;
+use super::room::Room;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
@@ -31,28 +32,33 @@ pub(crate) struct Stats {
 }
 
 impl<C: Codec> Engine<C> {
-    /// Counts what an operation did. The result feeds [`Engine::follow_up`].
-    #[inline]
-    pub(super) fn note(&self, pinned: &Pinned, change: Change) -> usize {
-        match change {
+    /// What an operation that has changed something does for the map after its own work: counts, looks at the load from
+    /// time to time, and moves a migration on.
+    #[inline(always)]
+    pub(super) fn follow_up(&self, pinned: &Pinned, change: Change, room: Option<Room<'_, C>>) {
+        let by = match change {
             Change::Kept(_) | Change::Replaced(_) => 0,
-            Change::Inserted => self.count.add(pinned.shard(), 1),
-            Change::Removed(_) => self.count.add(pinned.shard(), -1),
+            Change::Inserted => 1,
+            Change::Removed(_) => -1,
+        };
+        let seen = if by == 0 { 1 } else { self.count.add(pinned.shard(), by) };
+        if room.is_some() {
+            // Can run users' destructors: after everything else is in order.
+            drop(room);
+        }
+        // Not the table in which the change was made: that may be the one that is being filled.
+        let table = self.table(pinned);
+        if table.is_migrating() || seen & table.period() == 0 {
+            self.look_after(pinned, table, by);
         }
     }
 
-    /// What an operation does for the map after its own work: looks at the load from time to time, and moves a migration
-    /// on.
-    #[inline]
-    pub(super) fn follow_up(&self, pinned: &Pinned, change: Change, seen: usize) {
-        // Not the table in which the change was made: that may be the one that is being filled.
-        let table = self.table(pinned);
-        match change {
-            Change::Kept(_) => return,
-            Change::Replaced(_) => {}
-            Change::Inserted if is_time(table, seen) => self.consider_growth(table),
-            Change::Removed(_) if is_time(table, seen) => self.consider_shrink(table),
-            Change::Inserted | Change::Removed(_) => {}
+    #[cold]
+    fn look_after(&self, pinned: &Pinned, table: &Table, by: isize) {
+        if by > 0 {
+            self.consider_growth(table);
+        } else if by < 0 {
+            self.consider_shrink(table);
         }
         if table.is_migrating() {
             // Without memory the migration waits for the next writer; this operation is done.
@@ -178,11 +184,9 @@ impl<C: Codec> Engine<C> {
     }
 }
 
-/// Whether a thread that has brought its shard's difference to `seen` should look at the load of all.
-#[inline]
-fn is_time(table: &Table, seen: usize) -> bool {
-    let period = if table.log2() < SMALL { (table.len() / 16).max(1) } else { PERIOD };
-    seen & (period - 1) == 0
+/// Changes of a shard's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask.
+pub(super) fn period(log2: u32) -> usize {
+    if log2 < SMALL { ((1 << log2) / 16_usize).max(1) - 1 } else { PERIOD - 1 }
 }
 
 /// The power of two that a sparse table of 2^`log2` buckets shrinks to: half full, but not all at once.

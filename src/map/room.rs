@@ -32,8 +32,8 @@ pub(super) enum NodeEdit {
 /// See the module's text. Dropping it gives back what is still reserved, and retires the nodes that its changes took out
 /// of the header: last, because that can run users' destructors, which can panic.
 pub(super) struct Room<'a, C: Codec> {
-    pub(super) engine: &'a Engine<C>,
-    pub(super) pinned: &'a Pinned,
+    engine: &'a Engine<C>,
+    pinned: &'a Pinned,
     pub(super) bucket: &'a Bucket,
     /// A reserved cell.
     cell: Option<usize>,
@@ -46,6 +46,12 @@ pub(super) struct Room<'a, C: Codec> {
 impl<'a, C: Codec> Room<'a, C> {
     pub(super) fn new(engine: &'a Engine<C>, pinned: &'a Pinned, bucket: &'a Bucket) -> Self {
         Self { engine, pinned, bucket, cell: None, claimed: false, replaced: [None; 2] }
+    }
+
+    /// The stand of an operation that has set CLAIMED and cannot use it.
+    #[cold]
+    pub(super) fn claimed(engine: &'a Engine<C>, pinned: &'a Pinned, bucket: &'a Bucket) -> Self {
+        Self { claimed: true, ..Self::new(engine, pinned, bucket) }
     }
 
     /// The reserved cell; tries to reserve one if there is none. A header that was loaded before a successful call must

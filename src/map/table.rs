@@ -34,6 +34,7 @@ pub(super) struct Table {
     next: AtomicPtr<Table>,
     buckets: *const Bucket,
     log2: u32,
+    period: u32,
     /// Keeps what every operation reads off the line that migrating threads write. A padding and not an alignment: see
     /// [`Table::layout`].
     _apart: [u64; 12],
@@ -82,6 +83,7 @@ impl Table {
             next: AtomicPtr::new(ptr::null_mut()),
             buckets,
             log2,
+            period: super::resize::period(log2) as u32,
             _apart: [0; 12],
             progress: Progress::default(),
         };
@@ -107,6 +109,12 @@ impl Table {
     #[inline]
     pub(super) fn log2(&self) -> u32 {
         self.log2
+    }
+
+    /// How often to look at the load: see [`period`](super::resize::period).
+    #[inline]
+    pub(super) fn period(&self) -> usize {
+        self.period as usize
     }
 
     /// The number of buckets.

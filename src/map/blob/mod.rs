@@ -12,11 +12,9 @@ pub(crate) use self::shape::Elements;
 use self::target::{Kind, Target};
 use super::bucket::Pair;
 use super::change::{Change, Plan};
-use super::engine::Engine;
 use super::entry::{Entry, EntryMap, Intent, Outcome, Shape};
-use super::hash::Mixer;
 use super::resize::Stats;
-use super::words::{Lent, Word, Words};
+use super::words::{Lent, Word, WordMap};
 use crate::mem::NoMemory;
 use crate::options::Options;
 use crate::reclaim::{Domain, Pinned};
@@ -27,14 +25,17 @@ pub(crate) struct BlobMap<T: Elements> {
 }
 
 enum Inner<T: Elements> {
-    Words(WordMap<T>),
+    Words(SmallMap<T>),
     Entries(EntryMap<BlobShape<T>>),
 }
 
-struct WordMap<T> {
-    engine: Engine<Words>,
+/// A map of keys and values of at most a word, padded with zeros.
+struct SmallMap<T> {
+    words: WordMap,
     elements: T,
     key_size: usize,
+    /// Whether both are whole words.
+    whole: bool,
 }
 
 /// What an operation of a map did, with the value that was there before: aligned, and readable while the operation's last
@@ -53,13 +54,22 @@ impl<T: Elements> BlobMap<T> {
         let word = |layout: Layout| layout.size() <= 8 && layout.align() <= 8;
         let inner = match elements.key_layout() {
             Some(key) if elements.are_plain() && word(key) && word(elements.value_layout()) => {
-                let (domain, allocator) = options.resolve();
-                let engine = Engine::new(&domain, allocator, Words { mixer: Mixer::new(seed) }, capacity)?;
-                Inner::Words(WordMap { engine, elements, key_size: key.size() })
+                let words = WordMap::new(seed, capacity, options)?;
+                let whole = key.size() == 8 && elements.value_layout().size() == 8;
+                Inner::Words(SmallMap { words, elements, key_size: key.size(), whole })
             }
             _ => Inner::Entries(EntryMap::new(BlobShape::new(elements)?, capacity, options)?),
         };
         Ok(Self { inner })
+    }
+
+    /// The map as one from words to words, if it is one.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> Option<&WordMap> {
+        match &self.inner {
+            Inner::Words(map) if map.whole => Some(&map.words),
+            _ => None,
+        }
     }
 
     #[inline]
@@ -72,7 +82,7 @@ impl<T: Elements> BlobMap<T> {
 
     pub(crate) fn domain(&self) -> &Domain {
         match &self.inner {
-            Inner::Words(map) => map.engine.limbo.domain(),
+            Inner::Words(map) => map.words.engine.limbo.domain(),
             Inner::Entries(map) => map.engine.limbo.domain(),
         }
     }
@@ -82,9 +92,9 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn read<R>(&self, key: &[u8], read: impl FnOnce(*const u8) -> R) -> Option<R> {
         match &self.inner {
             Inner::Words(map) => {
-                let pinned = map.engine.pin();
+                let pinned = map.words.engine.pin();
                 let word = map.word(key);
-                map.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
+                map.words.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -98,9 +108,9 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn lend(&self, key: &[u8]) -> Result<Option<*const u8>, NoMemory> {
         match &self.inner {
             Inner::Words(map) => {
-                let pinned = map.engine.pin();
-                let Some(pair) = map.engine.get(&pinned, &map.word(key)) else { return Ok(None) };
-                Ok(Some(Lent::lend(&map.engine.limbo, &pinned, pair.value)?.cast()))
+                let pinned = map.words.engine.pin();
+                let Some(pair) = map.words.engine.get(&pinned, &map.word(key)) else { return Ok(None) };
+                Ok(Some(Lent::lend(&map.words.engine.limbo, &pinned, pair.value)?.cast()))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -122,8 +132,8 @@ impl<T: Elements> BlobMap<T> {
     ) -> Result<R, T::Error> {
         match &self.inner {
             Inner::Words(map) => {
-                let pinned = map.engine.pin();
-                let done = map.engine.change(&pinned, &map.word(key), |old| {
+                let pinned = map.words.engine.pin();
+                let done = map.words.engine.change(&pinned, &map.word(key), |old| {
                     let mut word = 0;
                     let old = old.as_ref().map(value_in);
                     Ok::<_, T::Error>(match plan(old, &mut Target(Kind::Word(&mut word)))? {
@@ -154,11 +164,11 @@ impl<T: Elements> BlobMap<T> {
         let mut visited = 0;
         let next = match &self.inner {
             Inner::Words(map) => {
-                let pinned = map.engine.pin();
-                let region = map.engine.region(&pinned, first);
-                region.try_for_each(map.engine.codec(), |pair| {
+                let pinned = map.words.engine.pin();
+                let region = map.words.engine.region(&pinned, first);
+                region.try_for_each(map.words.engine.codec(), |pair| {
                     visited += 1;
-                    let key = map.engine.codec().mixer.unmix(pair.key);
+                    let key = map.words.engine.codec().mixer.unmix(pair.key);
                     visit(map.key_bytes(&key), value_in(&pair))
                 })?;
                 region.next()
@@ -233,7 +243,7 @@ impl<T: Elements> BlobMap<T> {
     #[inline]
     pub(crate) fn prefetch(&self, key: &[u8]) {
         match &self.inner {
-            Inner::Words(map) => map.engine.prefetch(&map.engine.pin(), map.word(key).0),
+            Inner::Words(map) => map.words.engine.prefetch(&map.words.engine.pin(), map.word(key).0),
             Inner::Entries(map) => map.prefetch(&map.engine.pin(), map.entries().shape.elements.hash(key)),
         }
     }
@@ -241,48 +251,48 @@ impl<T: Elements> BlobMap<T> {
     /// A pin around many operations, so that they need none of their own.
     pub(crate) fn pin(&self) -> Pinned {
         match &self.inner {
-            Inner::Words(map) => map.engine.pin(),
+            Inner::Words(map) => map.words.engine.pin(),
             Inner::Entries(map) => map.engine.pin(),
         }
     }
 
     pub(crate) fn clear(&self) -> Result<(), NoMemory> {
         match &self.inner {
-            Inner::Words(map) => map.engine.clear(|_, _| ()),
+            Inner::Words(map) => map.words.engine.clear(|_, _| ()),
             Inner::Entries(map) => map.clear(),
         }
     }
 
     pub(crate) fn reserve(&self, entries: usize) -> Result<(), NoMemory> {
         match &self.inner {
-            Inner::Words(map) => map.engine.reserve(entries),
+            Inner::Words(map) => map.words.engine.reserve(entries),
             Inner::Entries(map) => map.engine.reserve(entries),
         }
     }
 
     pub(crate) fn shrink(&self) -> Result<(), NoMemory> {
         match &self.inner {
-            Inner::Words(map) => map.engine.shrink(),
+            Inner::Words(map) => map.words.engine.shrink(),
             Inner::Entries(map) => map.engine.shrink(),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match &self.inner {
-            Inner::Words(map) => map.engine.len(),
+            Inner::Words(map) => map.words.engine.len(),
             Inner::Entries(map) => map.engine.len(),
         }
     }
 
     pub(crate) fn stats(&self) -> Stats {
         match &self.inner {
-            Inner::Words(map) => map.engine.stats(),
+            Inner::Words(map) => map.words.engine.stats(),
             Inner::Entries(map) => map.engine.stats(),
         }
     }
 }
 
-impl<T: Elements> WordMap<T> {
+impl<T: Elements> SmallMap<T> {
     /// The key under the map's bijection. Shorter keys are padded with zeros.
     #[inline(always)]
     fn word(&self, key: &[u8]) -> Word {
@@ -290,7 +300,7 @@ impl<T: Elements> WordMap<T> {
             Ok(bytes) => u64::from_ne_bytes(bytes),
             Err(_) => short_word(key),
         };
-        Word(self.engine.codec().mixer.mix(key))
+        self.words.word(key)
     }
 
     /// The bytes of a key, aligned as a word.
