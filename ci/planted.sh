@@ -20,24 +20,23 @@ rm -rf "$tree"
 mkdir -p "$tree"
 git ls-files -z | xargs -0 cp --parents -t "$tree"
 original=$PWD
-unset CONEX_REPORT
 CARGO_TARGET_DIR=$target/planted
 export CARGO_TARGET_DIR
 
 # field NAME FIELD : a line of a mutant's head
 field() { sed -n "s/^$2: //p" "$mutants/$1.mutant"; }
 # The rung on the copy; a hang is a failure too.
-run() { (cd "$tree" && timeout 600 sh -c "$1") >"$rig/planted.txt" 2>&1; }
+run() { (cd "$tree" && unset CONEX_REPORT && timeout 900 sh -c "$1") >"$rig/planted.txt" 2>&1; }
 
 : >"$rig/planted.table"
 sound=
 for name in $names; do
     cd "$original"
-    rung=$(field "$name" rung) file=$(field "$name" file)
+    by=$(field "$name" rung) file=$(field "$name" file)
     # A rung that fails anyway proves nothing.
-    case $sound in *"|$rung|"*) ;; *)
-        run "$rung" || { cat "$rig/planted.txt" && say "'$rung' fails without any mutant" >&2 && exit 1; }
-        sound="$sound|$rung|"
+    case $sound in *"|$by|"*) ;; *)
+        run "$by" || { cat "$rig/planted.txt" && say "'$by' fails without any mutant" >&2 && exit 1; }
+        sound="$sound|$by|"
         ;;
     esac
     perl -e 'local $/; open M, $ARGV[0]; my ($from, $to) = <M> =~ /^--- from\n(.*)\n--- to\n(.*)\n\z/ms or die "not a mutant\n";
@@ -46,9 +45,9 @@ for name in $names; do
         { say "$name no longer fits $file" >&2 && exit 1; }
     run "cargo check --quiet --lib" || { cat "$rig/planted.txt" && say "$name does not compile" >&2 && exit 1; }
     begin=$(date +%s)
-    if run "$rung"; then verdict=SURVIVED; else verdict=killed; fi
+    if run "$by"; then verdict=SURVIVED; else verdict=killed; fi
     cp "$file" "$tree/$file"
-    say "$name: $verdict by '$rung' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$name.mutant")"
+    say "$name: $verdict by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$name.mutant")"
     echo "$name $verdict" >>"$rig/planted.table"
 done
 cd "$original"
