@@ -1,6 +1,6 @@
 // The mechanical test of "lock-free": threads are frozen at arbitrary instructions, and the others must go on.
 //
-//   suspend [--seconds S] [--watchdog S] [--threads N] [--seed X] [GROUP...]
+//   suspend [--seconds S] [--watchdog S] [--threads N] [--seed X] [--no-peers] [GROUP...]
 //
 // Two parts for each subject:
 //  1. At random. N workers run a mix of all operations; again and again up to N-1 of them are frozen wherever they are, and
@@ -29,6 +29,7 @@ struct Settings {
     double watchdog = 5;
     unsigned threads = 4;
     std::uint64_t seed = 0;
+    bool peers = true;
     std::vector<std::string> groups;
 } settings;
 
@@ -359,7 +360,7 @@ private:
 };
 
 int usage() {
-    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [stack|queue|map ...]\n");
+    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [--no-peers] [stack|queue|map ...]\n");
     return 2;
 }
 
@@ -368,6 +369,10 @@ int run(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         if (argv[i][0] != '-') {
             settings.groups.emplace_back(argv[i]);
+            continue;
+        }
+        if (!std::strcmp(argv[i], "--no-peers")) {
+            settings.peers = false;
             continue;
         }
         if (i + 1 == argc) return usage();
@@ -387,6 +392,7 @@ int run(int argc, char** argv) {
     unsigned tested = 0;
     for (const Entry& entry : registry()) {
         if (!settings.groups.empty() && std::find(settings.groups.begin(), settings.groups.end(), entry.group) == settings.groups.end()) continue;
+        if (entry.blocks && !settings.peers) continue;
         ++tested;
         Test test(entry.make());
         const bool free = test.run();
