@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use conex::{Domain};
+use conex::Domain;
 use loom::thread;
 
 /// As `loom::model`, with room for the rounds of a barrier.

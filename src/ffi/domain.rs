@@ -55,7 +55,7 @@ pub struct conex_domain_stats {
     pub struct_size: usize,
     /// Blocks and pointers that were retired and not freed yet.
     pub pending_objects: usize,
-    /// Their bytes.
+    /// Their bytes, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
     /// Guards that are held.
     pub guards: usize,

@@ -147,7 +147,7 @@ pub struct Domain {
 pub struct DomainStats {
     /// Blocks and pointers that were retired and not freed yet.
     pub pending_objects: usize,
-    /// Their bytes, as their retirers gave them.
+    /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
     /// Sessions ([`Guard`]) that are active.
     pub guards: usize,
@@ -160,7 +160,8 @@ pub struct DomainStats {
 pub enum BarrierError {
     /// The time was up; something still holds memory back, most often a guard on another thread.
     TimedOut,
-    /// The calling thread itself holds a guard of this domain, so waiting would never end.
+    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it,
+    /// so waiting would never end.
     Guarded,
 }
 
@@ -168,7 +169,9 @@ impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "the time was up before all retired memory was freed",
-            Self::Guarded => "the calling thread holds a guard of the domain; leave it first",
+            Self::Guarded => {
+                "the calling thread holds a guard of the domain or runs a callback of it; leave that first"
+            }
         })
     }
 }
@@ -278,14 +281,14 @@ impl Domain {
     /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
     ///
     /// # Errors
-    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain.
+    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain or
+    /// is in a retire callback or destructor that the domain runs.
     pub fn barrier(&self, timeout: Duration) -> Result<(), BarrierError> {
         let begin = Instant::now();
-        // Relaxed: this thread's own record.
-        if self.pin().record().value.sessions.load(Ordering::Relaxed) != 0 {
+        let shared = &self.core.shared;
+        if thread::is_pinned(shared) {
             return Err(BarrierError::Guarded);
         }
-        let shared = &self.core.shared;
         let mut attempt = Attempt::new(shared);
         let mut rounds = 0_u32;
         loop {
