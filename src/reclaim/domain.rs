@@ -182,7 +182,8 @@ impl Domain {
     /// A new domain.
     ///
     /// # Errors
-    /// [`NoMemory`] if the process allocator has none.
+    /// [`NoMemory`] if the process allocator has none. (The two small blocks of crossbeam's collector are an exception:
+    /// if there is none for them, the process ends.)
     pub fn new() -> Result<Self, NoMemory> {
         let shared = Counted::new(Shared {
             threads: Registry::new(),
@@ -398,20 +399,31 @@ fn wait(rounds: u32) {
 }
 
 #[cfg(not(loom))]
-impl Default for Domain {
-    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
-    /// process.
-    fn default() -> Self {
+impl Domain {
+    /// The default domain, or [`NoMemory`] if there is none for it at its first use.
+    pub(crate) fn try_default() -> Result<Self, NoMemory> {
         static DEFAULT: Once<Core> = Once::new();
         let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
         // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
         let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
-        let core = DEFAULT.get(make, unmake).expect("no memory for the default domain");
+        let core = DEFAULT.get(make, unmake)?;
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };
         let core = owner.clone();
         core::mem::forget(owner);
-        Self { core }
+        Ok(Self { core })
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Domain {
+    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
+    /// process.
+    ///
+    /// # Panics
+    /// If there is no memory for it at its first use.
+    fn default() -> Self {
+        Self::try_default().expect("no memory for the default domain")
     }
 }
 
