@@ -19,26 +19,10 @@ clang++-19 -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=
     "$target/asan/$triple/release/libconex.a" $system_libs -o "$rig/churn-asan"
 "$rig/churn-asan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}" "$@"
 
-
+if [ $# = 0 ]; then
+    release_library
+    # shellcheck disable=SC2086 # words
+    g++ -std=c++17 -O1 -g -fsanitize=leak -Iinclude $files "$library" $system_libs -o "$rig/churn-lsan"
+    "$rig/churn-lsan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}"
 fi
-report or broken oracle.
-. "$(dirname "$0")/rig.lib.sh"
-need clang++-19
-need g++
-triple=$(rustc -vV | sed -n 's/^host: //p')
-source=cpp-tests/suspend
-files="$source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp"
-operations=$(if [ "$tier" = soak ]; then echo 1000000; else echo 40000; fi)
-export ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=1 strict_string_checks=1" UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
-
-RUSTFLAGS="-Zsanitizer=address ${RUSTFLAGS:-}" cargo +nightly build --quiet --locked --release --lib --target "$triple" --target-dir "$target/asan"
-# shellcheck disable=SC2086 # words
-clang++-19 -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Iinclude $files \
-    "$target/asan/$triple/release/libconex.a" $system_libs -o "$rig/churn-asan"
-"$rig/churn-asan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}" "$@"
-
-release_library
-# shellcheck disable=SC2086 # words
-g++ -std=c++17 -O1 -g -fsanitize=leak -Iinclude $files "$library" $system_libs -o "$rig/churn-lsan"
-"$rig/churn-lsan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}" "$@"
 report $((operations * 16)) "operations under AddressSanitizer, UBSan and LeakSanitizer"

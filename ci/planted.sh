@@ -20,6 +20,17 @@ rm -rf "$tree"
 mkdir -p "$tree"
 git ls-files -z | xargs -0 cp --parents -t "$tree"
 original=$PWD
+# What the rungs have built already is a start: only the library itself differs.
+if [ ! -e "$target/planted" ]; then
+    mkdir -p "$target/planted"
+    for built in debug release tsan asan fuzz loom miri-rung; do
+        [ ! -e "$target/$built" ] || cp -a "$target/$built" "$target/planted/"
+    done
+    mkdir -p "$target/planted/rig"
+    for built in peers linearizability; do
+        [ ! -e "$rig/$built" ] || cp -a "$rig/$built" "$target/planted/rig/"
+    done
+fi
 CARGO_TARGET_DIR=$target/planted
 export CARGO_TARGET_DIR
 
@@ -39,6 +50,7 @@ for name in $names; do
         sound="$sound|$by|"
         ;;
     esac
+    cp "$tree/$file" "$tree/$file.sound"
     perl -e 'local $/; open M, $ARGV[0]; my ($from, $to) = <M> =~ /^--- from\n(.*)\n--- to\n(.*)\n\z/ms or die "not a mutant\n";
         open F, $ARGV[1] or die; my $text = <F>; close F; my $n = () = $text =~ /\Q$from\E/g; die "$n places fit, not one\n" if $n != 1;
         $text =~ s/\Q$from\E/$to/; open F, ">", $ARGV[1]; print F $text;' "$mutants/$name.mutant" "$tree/$file" ||
@@ -46,7 +58,8 @@ for name in $names; do
     run "cargo check --quiet --lib" || { cat "$rig/planted.txt" && say "$name does not compile" >&2 && exit 1; }
     begin=$(date +%s)
     if run "$by"; then verdict=SURVIVED; else verdict=killed; fi
-    cp "$file" "$tree/$file"
+    mv "$tree/$file.sound" "$tree/$file"
+    touch "$tree/$file" # newer than what was built with the mutant
     say "$name: $verdict by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$name.mutant")"
     echo "$name $verdict" >>"$rig/planted.table"
 done

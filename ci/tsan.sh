@@ -33,4 +33,4 @@ if [ $# = 0 ]; then
     grep -q 'data race' "$rig/user-tsan.txt"
     cases=4
 fi
-report $((cases + operations * 8)) "operations under ThreadSanitizer; the user's build is quiet, and his race reported"
+report $((cases + operations * 8)) "operations under ThreadSanitizer; the user's build is quiet, and the race in it reported"
