@@ -146,8 +146,9 @@ fn blobs_of_any_layout() {
 
 #[test]
 fn bad_options_are_refused() {
-    let good = options();
-    let element = |element| conex_stack_options { element, ..options() };
+    let domain = OwnDomain::new();
+    let good = conex_stack_options { domain: domain.0, ..options() };
+    let element = |element| conex_stack_options { element, ..good };
     let bad = [
         conex_stack_options { struct_size: 0, ..good },
         conex_stack_options { struct_size: size_of::<conex_stack_options>() - 1, ..good },

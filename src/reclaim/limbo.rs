@@ -584,9 +584,11 @@ impl Graced {
                 unsafe { Disposing::run(bins, chain) };
             });
         }));
-        if let Err(panic) = end {
-            // Dropping it could panic again. The panic's message has been written.
-            core::mem::forget(panic);
+        // The panic's message has been written. What it carries could panic in its own end, but not for ever.
+        if let Err(panic) = end
+            && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+        {
+            core::mem::forget(again);
         }
         // SAFETY: the reference was ours, and nothing uses the limbo after this.
         unsafe { Bins::release(bins) };
