@@ -22,8 +22,9 @@ use conex::ffi::guard::{conex_guard, conex_guard_enter, conex_guard_leave};
 use conex::ffi::map::*;
 use conex::ffi::map_all::*;
 use conex::ffi::map_batch::*;
-use conex::ffi::map_key::*;
+use conex::ffi::map_read::*;
 use conex::ffi::map_update::*;
+use conex::ffi::map_write::*;
 use conex::ffi::stack::{conex_stack, conex_stack_destroy, conex_stack_new};
 use conex::ffi::status::conex_status::{self, *};
 
@@ -353,6 +354,25 @@ fn words_behave_like_the_model() {
     for keys in [5, 60, 3000] {
         behaves_like_the_model(&Fixed(8, 8, 8), keys);
     }
+}
+
+/// Far more updates than a header can count under one overflow node, of keys in cells and in nodes.
+#[test]
+fn updates_outlast_the_counters() {
+    let map = new(&options());
+    let (keys, rounds) = (100_u64, scaled(1000) as u64);
+    for _ in 0..rounds {
+        for key in 0..keys {
+            assert_eq!(unsafe { conex_map_fetch_add(map, at(&key), 8, key, null_mut()) }, CONEX_OK);
+        }
+    }
+    for key in 0..keys {
+        let mut sum = 0_u64;
+        assert_eq!(unsafe { conex_map_get(map, at(&key), 8, to(&mut sum)) }, CONEX_OK);
+        assert_eq!(sum, key * rounds);
+    }
+    assert_eq!(len(map), keys as usize);
+    assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
 }
 
 #[test]

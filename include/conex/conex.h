@@ -978,9 +978,9 @@ CONEX_API conex_status conex_map_destroy(struct conex_map *map);
      NULL, CONEX_ALLOCATOR_PROCESS}
 
 /* =========================================================================================================
- * Map: one key
+ * Map: reading
  *
- * Each of these functions is one atomic step on one key.
+ * Each of these functions reads one entry.
  * ====================================================================================================== */
 
 /**
@@ -1041,6 +1041,12 @@ CONEX_API conex_status conex_map_get_ref(
         const void *key,
         size_t key_len,
         const void **value);
+
+/* =========================================================================================================
+ * Map: writing
+ *
+ * Each of these functions is one atomic step on one key.
+ * ====================================================================================================== */
 
 /**
  * Inserts a key, if it is not there.

@@ -143,6 +143,8 @@ fn entry_of(pair: Pair) -> NonNull<Entry> {
 
 // SAFETY: what is run are the shape's `drop_key` and `drop_value`, whose promise it is.
 unsafe impl<S: Shape> Codec for Entries<S> {
+    const OWNS: bool = true;
+
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key

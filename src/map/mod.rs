@@ -88,8 +88,8 @@
 //! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
 //!   one fails and changes nothing.
 //!
-//! Nodes are named by 48 bits of their address. Where the allocator tags addresses in their top byte there is "no memory"
-//! for nodes; such platforms are not supported.
+//! Nodes are named by the low 48 bits of their address. Where user addresses are longer, or tagged in the top byte, there
+//! is "no memory" for nodes; such platforms are not supported.
 //!
 //! A lookup writes nothing to the map. `len` is wait-free.
 //!
@@ -121,6 +121,8 @@ mod migrate;
 #[cfg(all(test, loom))]
 mod models;
 mod node;
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+mod pages;
 mod resize;
 mod room;
 mod scan;

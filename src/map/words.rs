@@ -140,6 +140,8 @@ impl Lent {
 
 // SAFETY: the only blocks of this codec are lent words, which are plain memory.
 unsafe impl Codec for Words {
+    const OWNS: bool = false;
+
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key
