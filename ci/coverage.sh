@@ -26,9 +26,10 @@ g++ -std=c++17 -O1 -Iinclude $source/stack.cpp $source/queue.cpp $source/map.cpp
 "$out/churn" --operations 20000 --rounds 1 --threads 4
 "$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
 
+# The test programs that cargo names, which are those of this build and no older ones.
 set -- "$out/churn"
-for binary in $(find "$CARGO_TARGET_DIR/debug/deps" -maxdepth 1 -type f -executable ! -name '*.so' -newer "$out"); do set -- "$@" -object "$binary"; done
-[ $# -gt 1 ] || for binary in $(find "$CARGO_TARGET_DIR/debug/deps" -maxdepth 1 -type f -executable ! -name '*.so'); do set -- "$@" -object "$binary"; done
+cargo +nightly test --quiet --locked --lib --tests --no-run --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$rig/coverage-programs.txt"
+while read -r program; do set -- "$@" -object "$program"; done <"$rig/coverage-programs.txt"
 "$tools/llvm-cov" show "$@" -instr-profile="$out/all.profdata" --sources src >"$rig/coverage.txt" 2>/dev/null
 "$tools/llvm-cov" export "$@" -instr-profile="$out/all.profdata" --format=lcov --sources src 2>/dev/null |
     awk -F: -v ffi_least=$ffi_least -v core_least=$core_least '
@@ -46,14 +47,10 @@ for binary in $(find "$CARGO_TARGET_DIR/debug/deps" -maxdepth 1 -type f -executa
             for (ring in lines) {
                 share = 100 * run[ring] / lines[ring]
                 least = ring == "ffi" ? ffi_least : core_least
-                printf "coverage: %s: %.2f %% of %d lines (at least %d %%)\n", ring, share, lines[ring], least
-                if (share < least) bad = 1
+                printf "coverage: %s: %.2f %% of %d lines (at least %d %%)%s\n", ring, share, lines[ring], least, share < least ? ": too little" : ""
             }
-            exit bad || !lines["ffi"] || !lines["core"]
         }' | tee "$rig/coverage-table.txt"
-lines=$(sed -n 's/^coverage: .* of \([0-9]*\) lines.*/\1/p' "$rig/coverage-table.txt" | awk '{n += $1} END {print n + 0}')
-if grep -q '^coverage: ' "$rig/coverage-table.txt" && ! awk '/^coverage: / {split($0, part, /[ %]+/); if (part[3] + 0 < least) exit 1}' least=95 "$rig/coverage-table.txt"; then
-    say "too little is covered" >&2
-    exit 1
-fi
-report "$lines" "lines looked at"
+[ -s "$rig/coverage-table.txt" ]
+if grep -q 'too little$' "$rig/coverage-table.txt"; then exit 1; fi
+report "$(sed -n 's/^coverage: .* of \([0-9]*\) lines.*/\1/p' "$rig/coverage-table.txt" | awk '{n += $1} END {print n + 0}')" \
+    "lines looked at: $(sed -n 's/^coverage: \(.*\) of .*/\1/p' "$rig/coverage-table.txt" | tr '\n' ' ')"

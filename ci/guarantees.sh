@@ -41,6 +41,7 @@ awk '
 # The numbers of the ordering pairs, as the modules and as docs/MEMORY-ORDERING.md have them.
 numbers() { grep -o '([0-9][0-9]*)' | sort -u | tr '\n' ' '; }
 pairs=0
+# shellcheck disable=SC2013 # words without blanks
 for file in $(grep -rl 'rdering pairs' src | sort); do
     module=$(awk '/rdering pairs/ {p = 1; next} /^\/\/[!\/] #/ || !/^ *\/\/[!\/]/ {p = 0} p' "$file" | numbers)
     listed=$(awk -v file="## $file" '$0 == file {p = 1; next} /^## / {p = 0} p && /^\| \(|^\| [a-z]+ \(/ {split($0, cell, "|"); print cell[2]}' docs/MEMORY-ORDERING.md |
@@ -54,6 +55,7 @@ for file in $(grep -rl 'rdering pairs' src | sort); do
         esac ;; esac
     done
 done
+# shellcheck disable=SC2013,SC2016 # the quotes are the text's
 for name in $(grep -o '`[a-z]*-[a-z-]*`' docs/MEMORY-ORDERING.md | tr -d '`'); do
     [ -e "cpp-tests/planted/mutants/$name.mutant" ] || { say "docs/MEMORY-ORDERING.md names the mutant $name, which is not there" >&2 && exit 1; }
 done
