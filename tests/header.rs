@@ -19,6 +19,12 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Domains", "domain"),
     ("Guards", "guard"),
     ("Stack", "stack"),
+    ("Queue", "queue"),
+    ("Map", "map"),
+    ("Map: one key", "map_key"),
+    ("Map: computing a value", "map_update"),
+    ("Map: many keys", "map_batch"),
+    ("Map: all entries", "map_all"),
 ];
 
 fn root() -> PathBuf {

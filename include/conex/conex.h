@@ -632,6 +632,944 @@ CONEX_API conex_status conex_stack_is_empty(const struct conex_stack *stack, boo
 #define CONEX_STACK_OPTIONS_INIT \
     {sizeof(conex_stack_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS}
 
+/* =========================================================================================================
+ * Queue
+ *
+ * A queue hands elements over in the order in which they came in, from any number of threads to any number of threads.
+ * It grows as needed. All functions but destroy may be called by any number of threads at the same time; each takes
+ * effect at one moment during its call, a batch with one moment for each of its elements. There is one order for all
+ * of them: what one thread pushes comes out in its order, and an element that was in before another was pushed comes
+ * out before it.
+ *
+ * An element that is pushed moves into the queue, one that is popped moves out: `drop` is never called for it, and no
+ * destructor is ever delayed. No thread ever waits for another: one that is stopped inside a push hides its own element
+ * only, and one that is stopped anywhere holds back at most a few segments of the queue's memory. Guards do not matter
+ * to a queue.
+ * ====================================================================================================== */
+
+/** A queue; made by `conex_queue_new`. */
+typedef struct conex_queue conex_queue;
+
+/** How a queue is made. Initialise it with `CONEX_QUEUE_OPTIONS_INIT`, then change what should differ. */
+typedef struct conex_queue_options {
+    /** `sizeof(conex_queue_options)`, as the macro sets it. */
+    size_t struct_size;
+    /** Must be 0. */
+    uint64_t flags;
+    /** What the queue holds; 8-byte words by default. */
+    conex_element element;
+    /** The domain whose threads use the queue; NULL for the default one. It must outlive the queue. */
+    conex_domain *domain;
+    /** Where the queue's memory comes from. */
+    conex_allocator allocator;
+    /**
+     * Memory is allocated in segments of about this many elements. 0: chosen by the queue, which begins with about
+     * 1 KiB and goes up to 16. A hint: a very large number is not followed.
+     */
+    size_t segment;
+} conex_queue_options;
+
+/**
+ * Makes an empty queue.
+ *
+ * @param options  How; NULL for a queue of 8-byte words in the default domain.
+ * @param out      Receives the queue, with `CONEX_OK`. To be destroyed with `conex_queue_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `out` is NULL.
+ * @retval CONEX_ERR_INVALID    An option is out of range: see `conex_queue_options` and `conex_element`.
+ * @retval CONEX_ERR_HANDLE     `options->domain` is not a live domain.
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_queue_new(const struct conex_queue_options *options, struct conex_queue **out);
+
+/**
+ * Destroys a queue: ends the life of the elements it still holds with their `drop`, oldest first, on this thread, and
+ * gives back all its memory before it returns.
+ *
+ * @param queue  The queue, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live queue (recently destroyed ones are recognised).
+ *
+ * Progress: wait-free but for the calls of `drop` and of the allocator.
+ */
+CONEX_API conex_status conex_queue_destroy(struct conex_queue *queue);
+
+/**
+ * Moves an element to the end of the queue.
+ *
+ * @param queue    The queue.
+ * @param element  The element; with `CONEX_OK` it is the queue's.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_CLOSED         The queue is closed. The element is still the caller's.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
+ *
+ * Progress: lock-free if the allocator is; allocates a segment now and then.
+ */
+CONEX_API conex_status conex_queue_push(struct conex_queue *queue, const void *element);
+
+/**
+ * Moves `n` elements to the end of the queue, in the order of the array. The order is kept in any case; elements that
+ * other threads push meanwhile may come between them. It costs much less than `n` single pushes.
+ *
+ * @param queue     The queue.
+ * @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
+ * @param n         How many.
+ * @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
+ *                  the queue.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements.
+ * @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
+ *                              which: pass one if elements need to be dropped.)
+ *
+ * Progress: lock-free if the allocator is; allocates segments as needed.
+ */
+CONEX_API conex_status conex_queue_push_n(struct conex_queue *queue, const void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the oldest element out of the queue.
+ *
+ * @param queue    The queue.
+ * @param element  Receives the element with `CONEX_OK`; it is the caller's then.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_EMPTY
+ * @retval CONEX_CLOSED  The queue is closed, and empty for ever.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop(struct conex_queue *queue, void *element);
+
+/**
+ * Moves up to `n` elements out of the queue, the oldest first, each at a moment of its own. It takes what is there and
+ * does not wait for more; while other threads push and pop, it may take fewer than there are.
+ *
+ * @param queue     The queue.
+ * @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n         How many at most.
+ * @param count     Receives how many were popped.
+ *
+ * @retval CONEX_OK      At least one was popped, or `n` is 0.
+ * @retval CONEX_EMPTY   `*count` is 0.
+ * @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n(struct conex_queue *queue, void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the oldest element out of the queue, and waits for one if there is none.
+ *
+ * @param queue       The queue.
+ * @param element     Receives the element with `CONEX_OK`; it is the caller's then.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_wait(struct conex_queue *queue, void *element, uint64_t timeout_ns);
+
+/**
+ * Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
+ * it does not wait for the others.
+ *
+ * @param queue       The queue.
+ * @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n           How many at most.
+ * @param count       Receives how many were popped.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK       At least one was popped, or `n` is 0.
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n_wait(
+        struct conex_queue *queue,
+        void *elements,
+        size_t n,
+        size_t *count,
+        uint64_t timeout_ns);
+
+/**
+ * Closes the queue, for good: pushes that begin afterwards get `CONEX_CLOSED`. Elements that are in can be popped;
+ * after the last one, pops get `CONEX_CLOSED`, also those that are waiting. A push that is under way succeeds or gets
+ * `CONEX_CLOSED`. To close a closed queue does nothing.
+ *
+ * @param queue  The queue.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_close(struct conex_queue *queue);
+
+/**
+ * Tells whether the queue was closed.
+ *
+ * @param queue   The queue.
+ * @param closed  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_is_closed(const struct conex_queue *queue, bool *closed);
+
+/**
+ * Tells about how many elements the queue holds: exactly, when nobody is pushing or popping.
+ *
+ * @param queue  The queue.
+ * @param len    Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_len(const struct conex_queue *queue, size_t *len);
+
+/**
+ * Tells whether the queue was empty at a moment during the call.
+ *
+ * @param queue  The queue.
+ * @param empty  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_is_empty(const struct conex_queue *queue, bool *empty);
+
+/* The defaults of a conex_queue_options: 8-byte words, the default domain, the allocator of the process. */
+#define CONEX_QUEUE_OPTIONS_INIT \
+    {sizeof(conex_queue_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS, 0}
+
+/* =========================================================================================================
+ * Map
+ *
+ * A map holds one value for each key. Every operation on one key is one atomic step, and no operation waits for another
+ * thread, also not while the map grows or shrinks, which it does by itself.
+ *
+ * Keys are only read: the map keeps its own copy. They are of a fixed size (8-byte words by default), or byte strings of
+ * any length (`options.key = CONEX_KEY_BYTES`); there is no key and no value that is reserved. A function gets a key as a
+ * pointer and a length in bytes, which for keys of a fixed size is that size.
+ *
+ * Values are moved in exactly when the status says so. What comes out (`value`, `old`, `current`) is a copy: of the
+ * bytes, or by the value's `clone`. A value type with `drop` and without `clone` cannot be copied: pass NULL for the
+ * optional parameter, or use `conex_map_get_ref`, `conex_map_update` or `conex_map_for_each`. A value in the map is never
+ * changed in place; an update puts a new one in its place, and the old one is dropped when nobody can be reading it any
+ * more: later, on any thread that uses the domain.
+ *
+ * Keys and values of at most 8 bytes, without callbacks, lie in the table itself: nothing is allocated for an entry, and
+ * nothing retired. All others lie in one block each.
+ *
+ * Callbacks run on the calling thread, under a guard, and may call every function of the library for every object but
+ * the one whose creation or destruction is under way.
+ * ====================================================================================================== */
+
+/** A map; made by `conex_map_new`. */
+typedef struct conex_map conex_map;
+
+/** What the keys of a map are: `CONEX_KEY_FIXED` or `CONEX_KEY_BYTES`. */
+typedef int32_t conex_key_kind;
+
+/**
+ * The hash of a key: equal keys must have equal hashes, always. Keys with equal hashes are told apart by `equal`, one after
+ * the other; the map mixes the bits itself. It must not unwind.
+ */
+typedef uint64_t (*conex_hash_fn)(const void *key, size_t key_len, uint64_t seed, void *ctx);
+
+/** Whether two keys are equal: an equivalence that never changes. It must not unwind. */
+typedef bool (*conex_equal_fn)(const void *a, size_t a_len, const void *b, size_t b_len, void *ctx);
+
+/** How a map is made. Initialise it with `CONEX_MAP_OPTIONS_INIT`, then change what should differ. */
+typedef struct conex_map_options {
+    /** `sizeof(conex_map_options)`, as the macro sets it. */
+    size_t struct_size;
+    /** Must be 0. */
+    uint64_t flags;
+    /** What keys are. */
+    conex_key_kind key;
+    /**
+     * For `CONEX_KEY_FIXED`: size, alignment, and optionally `clone` and `drop` of keys, which come together: without
+     * them the map keeps a copy of the bytes. The map moves its keys, and may read a key at its old and its new place at
+     * the same time: neither may depend on its address. For `CONEX_KEY_BYTES` it must be as the macro sets it.
+     */
+    conex_element key_element;
+    /** What values are; 8-byte words by default. */
+    conex_element value;
+    /** The hash of keys; NULL, together with `equal`, for a seeded hash of the bytes. */
+    conex_hash_fn hash;
+    /** The equality of keys; NULL, together with `hash`, for that of the bytes. */
+    conex_equal_fn equal;
+    /** Passed to `hash` and `equal`. It must stay valid until the map is destroyed. */
+    void *key_ctx;
+    /** The seed of the hash; 0 for one that is random for each map, so that nobody can choose keys that collide. */
+    uint64_t seed;
+    /** Entries to make room for at once; 0 for a small map. */
+    size_t capacity;
+    /** The domain that reclaims the map's memory; NULL for the default one. It must outlive the map. */
+    conex_domain *domain;
+    /** Where the map's memory comes from. */
+    conex_allocator allocator;
+} conex_map_options;
+
+/** Keys have the size that `key_element` says. */
+#define CONEX_KEY_FIXED 0
+
+/** Keys are byte strings of any length, 0 included. */
+#define CONEX_KEY_BYTES 1
+
+/**
+ * Makes an empty map.
+ *
+ * @param options  How; NULL for a map from 8-byte words to 8-byte words in the default domain.
+ * @param out      Receives the map, with `CONEX_OK`. To be destroyed with `conex_map_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `out` is NULL.
+ * @retval CONEX_ERR_INVALID    An option is out of range: see `conex_map_options` and `conex_element`.
+ * @retval CONEX_ERR_HANDLE     `options->domain` is not a live domain.
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_map_new(const struct conex_map_options *options, struct conex_map **out);
+
+/**
+ * Destroys a map: ends the life of all keys and values that it holds or has retired, on this thread, and gives back all
+ * its memory before it returns.
+ *
+ * @param map  The map, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live map (recently destroyed ones are recognised).
+ *
+ * Progress: waits for a thread that is just giving back memory of this map, if there is one.
+ */
+CONEX_API conex_status conex_map_destroy(struct conex_map *map);
+
+/* The defaults of a conex_map_options: from 8-byte words to 8-byte words, a random seed, the default domain, the
+ * allocator of the process. */
+#define CONEX_MAP_OPTIONS_INIT \
+    {sizeof(conex_map_options), 0, CONEX_KEY_FIXED, CONEX_ELEMENT_WORD, CONEX_ELEMENT_WORD, NULL, NULL, NULL, 0, 0, \
+     NULL, CONEX_ALLOCATOR_PROCESS}
+
+/* =========================================================================================================
+ * Map: one key
+ *
+ * Each of these functions is one atomic step on one key.
+ * ====================================================================================================== */
+
+/**
+ * Copies out the value of a key.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param value    Receives the value with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_NOT_FOUND
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval (a negative status)  What the value's `clone` returned.
+ *
+ * Progress: lock-free, apart from `clone`; allocates only for values that are cloned.
+ */
+CONEX_API conex_status conex_map_get(const conex_map *map, const void *key, size_t key_len, void *value);
+
+/**
+ * Tells whether a key is there.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param found    Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `key_len` is not the size of the map's keys.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_map_contains(const conex_map *map, const void *key, size_t key_len, bool *found);
+
+/**
+ * Gives a pointer to the value of a key, which stays readable and unchanged, also when the entry is replaced or removed,
+ * until the guard is refreshed or left, or the map destroyed.
+ *
+ * @param map      The map.
+ * @param guard    A guard of the map's domain, entered by the calling thread.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param value    Receives the pointer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_NOT_FOUND
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys; or the guard is of another domain or thread.
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free. Allocates, for a copy, if keys and values have at most 8 bytes and no callbacks.
+ */
+CONEX_API conex_status conex_map_get_ref(
+        const conex_map *map,
+        conex_guard *guard,
+        const void *key,
+        size_t key_len,
+        const void **value);
+
+/**
+ * Inserts a key, if it is not there.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param value    The value; with `CONEX_OK` it is the map's, with every other status it stays the caller's.
+ * @param current  Optional. Receives a copy of the present value with `CONEX_EXISTS`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_EXISTS
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What the `clone` of the key or of the value returned.
+ *
+ * Progress: lock-free if the allocator is. Small entries are inserted without allocating, except into a bucket that is
+ * full.
+ */
+CONEX_API conex_status conex_map_insert(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        const void *value,
+        void *current);
+
+/**
+ * Inserts a key, or replaces its value.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param value    The value; with `CONEX_OK` and `CONEX_EXISTS` it is the map's, with an error it stays the caller's.
+ * @param old      Optional. Receives a copy of the replaced value with `CONEX_EXISTS`.
+ *
+ * @retval CONEX_OK             Inserted.
+ * @retval CONEX_EXISTS         Replaced.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What the `clone` of the key or of the value returned.
+ *
+ * Progress: lock-free if the allocator is; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_upsert(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        const void *value,
+        void *old);
+
+/**
+ * Replaces the value of a key, if it is there.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param value    The value; with `CONEX_OK` it is the map's, with every other status it stays the caller's.
+ * @param old      Optional. Receives a copy of the replaced value with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_NOT_FOUND
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What the `clone` of the value returned.
+ *
+ * Progress: lock-free if the allocator is; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_replace(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        const void *value,
+        void *old);
+
+/**
+ * Removes a key.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param old      Optional. Receives a copy of the removed value with `CONEX_OK`. The value itself is dropped later, when
+ *                 nobody can be reading it any more.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_NOT_FOUND
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval CONEX_ERR_NO_MEMORY  Only where more keys than a bucket holds have met in one.
+ * @retval (a negative status)  What the `clone` of the value returned.
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_map_remove(conex_map *map, const void *key, size_t key_len, void *old);
+
+/**
+ * Replaces the value of a key, if its bytes are those of another one.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param expected  The value to compare with.
+ * @param desired   The value to put in its place; with `CONEX_OK` it is the map's.
+ * @param current   Optional. Receives a copy of the present value with `CONEX_MISMATCH`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_MISMATCH
+ * @retval CONEX_NOT_FOUND
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or values have `drop` or `clone`: what is
+ *                              equal for them the bytes do not tell (use `conex_map_update`).
+ * @retval CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the allocator is; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_compare_exchange(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        const void *expected,
+        const void *desired,
+        void *current);
+
+/* =========================================================================================================
+ * Map: computing a value
+ *
+ * These functions compute the new value from the present one, in one atomic step.
+ * ====================================================================================================== */
+
+/**
+ * Decides about an entry. `old` is its value, NULL if there is none; `value` is room for a new one, uninitialised.
+ * Returns a `conex_decision`, for `CONEX_STORE` after having constructed `*value`; or a negative `conex_status`, which the
+ * operation then returns with nothing changed. It must not unwind.
+ */
+typedef int32_t (*conex_update_fn)(const void *key, size_t key_len, const void *old, void *value, void *ctx);
+
+/** What `conex_map_update` did: `CONEX_UNCHANGED`, `CONEX_INSERTED`, `CONEX_REPLACED` or `CONEX_REMOVED`. */
+typedef int32_t conex_change;
+
+/**
+ * Constructs a value in `*value`, which is uninitialised. Returns 0, or a negative `conex_status`, which the operation
+ * then returns with nothing changed. It must not unwind.
+ */
+typedef int32_t (*conex_make_fn)(void *value, void *ctx);
+
+/** What a `conex_update_fn` decides: `CONEX_KEEP`, `CONEX_STORE` or `CONEX_REMOVE`. */
+typedef int32_t conex_decision;
+
+/** Leave the entry, or its absence, as it is. */
+#define CONEX_KEEP 0
+
+/** Insert the value that was constructed, or replace the present one by it. */
+#define CONEX_STORE 1
+
+/** Remove the entry, if there is one. */
+#define CONEX_REMOVE 2
+
+/** Nothing. */
+#define CONEX_UNCHANGED 0
+
+/** The key was not there, and is now. */
+#define CONEX_INSERTED 1
+
+/** The value was replaced. */
+#define CONEX_REPLACED 2
+
+/** The key was there, and is not any more. */
+#define CONEX_REMOVED 3
+
+/**
+ * Inserts, replaces, removes or leaves an entry, as a callback decides from its present value, in one atomic step.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param update   Decides. It may be called more than once, whenever the entry was changed before the decision could be
+ *                 carried out; a value that it constructed and that is not stored in the end is dropped.
+ * @param ctx      Passed to `update`.
+ * @param change   Optional. Receives what was done, with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or `update` returned no decision and no
+ *                              status.
+ * @retval CONEX_ERR_NO_MEMORY  Nothing was changed; what `update` constructed was dropped.
+ * @retval (a negative status)  What `update`, or the key's `clone`, returned.
+ *
+ * Progress: lock-free if `update` and the allocator are; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_update(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        conex_update_fn update,
+        void *ctx,
+        conex_change *change);
+
+/**
+ * Gets the value of a key, which is inserted if it is not there.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param make     Constructs the value to be inserted; called once at most, and not at all if the key is there. A value
+ *                 that it constructed and that is not inserted, because another thread came first, is dropped.
+ * @param ctx      Passed to `make`.
+ * @param value    Optional. Receives a copy of the value that is there now, with `CONEX_OK` and `CONEX_EXISTS`.
+ *
+ * @retval CONEX_OK             Inserted.
+ * @retval CONEX_EXISTS         It was there.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or the value type cannot be copied.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What `make`, or the `clone` of the key or of the value, returned.
+ *
+ * Progress: lock-free if `make` and the allocator are; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_get_or_insert(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        conex_make_fn make,
+        void *ctx,
+        void *value);
+
+/**
+ * Adds to a value that is a number of 8 bytes, wrapping around; a key that is not there counts as 0 and is inserted.
+ *
+ * @param map      The map.
+ * @param key      The key.
+ * @param key_len  Its length in bytes.
+ * @param delta     What to add.
+ * @param previous  Optional. Receives the number before, with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys, or values are not 8 bytes without `drop` and
+ *                              `clone`.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What the key's `clone` returned.
+ *
+ * Progress: lock-free if the allocator is; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_fetch_add(
+        conex_map *map,
+        const void *key,
+        size_t key_len,
+        uint64_t delta,
+        uint64_t *previous);
+
+/* =========================================================================================================
+ * Map: many keys
+ *
+ * A batch is many operations in one call: each key is an atomic step of its own, in the order of the array. It is faster
+ * than single calls, because the memory for the next keys is fetched while one is being worked on.
+ *
+ * For keys of a fixed size, `keys` is an array of `n` keys; for byte strings, of `n` `conex_bytes`. Values stand one after
+ * the other, and `statuses[i]` says how the operation on key `i` ended. If one ends with an error, the call ends there,
+ * and this and all later keys have that error as their status; nothing was done for them.
+ * ====================================================================================================== */
+
+/** A byte string: `len` bytes at `data`, which may be NULL if `len` is 0. */
+typedef struct conex_bytes {
+    /** Where it begins. */
+    const void *data;
+    /** Its length in bytes. */
+    size_t len;
+} conex_bytes;
+
+/**
+ * Copies out the values of many keys.
+ *
+ * @param map       The map.
+ * @param keys      The keys.
+ * @param n         How many.
+ * @param values    Room for `n` values; those with status `CONEX_OK` are written.
+ * @param statuses  Room for `n` statuses: `CONEX_OK` or `CONEX_NOT_FOUND`, or the error that ended the call.
+ * @param count     Optional. Receives how many statuses are `CONEX_OK`, also with an error of `clone`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements, a string is too long, or the value type cannot be copied.
+ * @retval (a negative status)  What the value's `clone` returned.
+ *
+ * Progress: lock-free, apart from `clone`; allocates only for values that are cloned.
+ */
+CONEX_API conex_status conex_map_get_n(
+        const conex_map *map,
+        const void *keys,
+        size_t n,
+        void *values,
+        conex_status *statuses,
+        size_t *count);
+
+/**
+ * Inserts many keys, each if it is not there.
+ *
+ * @param map       The map.
+ * @param keys      The keys.
+ * @param values    Their values; those with status `CONEX_OK` are the map's, all others stay the caller's.
+ * @param n         How many.
+ * @param statuses  Room for `n` statuses: `CONEX_OK` or `CONEX_EXISTS`, or the error that ended the call.
+ * @param count     Optional. Receives how many statuses are `CONEX_OK`, also with an error that ended the call.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements, or a string is too long.
+ * @retval CONEX_ERR_NO_MEMORY
+ * @retval (a negative status)  What the key's `clone` returned.
+ *
+ * Progress: lock-free if the allocator is; allocates as `conex_map_insert`.
+ */
+CONEX_API conex_status conex_map_insert_n(
+        conex_map *map,
+        const void *keys,
+        const void *values,
+        size_t n,
+        conex_status *statuses,
+        size_t *count);
+
+/**
+ * Removes many keys.
+ *
+ * @param map       The map.
+ * @param keys      The keys.
+ * @param n         How many.
+ * @param statuses  Room for `n` statuses: `CONEX_OK` or `CONEX_NOT_FOUND`, or the error that ended the call.
+ * @param count     Optional. Receives how many statuses are `CONEX_OK`, also with an error that ended the call.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements, or a string is too long.
+ * @retval CONEX_ERR_NO_MEMORY  As for `conex_map_remove`.
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_map_remove_n(
+        conex_map *map,
+        const void *keys,
+        size_t n,
+        conex_status *statuses,
+        size_t *count);
+
+/* =========================================================================================================
+ * Map: all entries
+ *
+ * These functions work on all entries of a map, bucket by bucket, while others go on.
+ * ====================================================================================================== */
+
+/**
+ * Called with an entry: key and value are aligned, and valid for the call. Returns 0 to go on, 1 to stop, or a negative
+ * `conex_status` to stop and have it returned. It must not unwind.
+ */
+typedef int32_t (*conex_visit_fn)(const void *key, size_t key_len, const void *value, void *ctx);
+
+/**
+ * Whether to keep an entry. Returns 1 to keep it, 0 to remove it, or a negative `conex_status` to stop and have it
+ * returned. It must not unwind.
+ */
+typedef conex_visit_fn conex_keep_fn;
+
+/** What a map is made of. Initialise it with `CONEX_MAP_STATS_INIT`. */
+typedef struct conex_map_stats {
+    /** `sizeof(conex_map_stats)`, as the macro sets it. */
+    size_t struct_size;
+    /** As `conex_map_len`. */
+    size_t entries;
+    /** Buckets of the table; one is a cache line of 64 bytes. */
+    size_t buckets;
+    /** Bytes of the tables and of all that is in them, without what waits in the domain and what elements own. */
+    size_t bytes;
+    /** How often the map has begun to grow. */
+    uint64_t growths;
+    /** How often it has begun to shrink. */
+    uint64_t shrinks;
+    /** 1 while entries are being moved to another table, otherwise 0. */
+    uint32_t resizing;
+} conex_map_stats;
+
+/**
+ * Calls a callback with every entry. An entry that is there throughout is visited once, also when the map grows or
+ * shrinks meanwhile; one that comes or goes meanwhile, once or not at all.
+ *
+ * @param map    The map.
+ * @param visit  Called with each entry. It may change the map.
+ * @param ctx    Passed to `visit`.
+ *
+ * @retval CONEX_OK             All were visited, or `visit` returned 1.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `visit` returned a number that it must not return.
+ * @retval (a negative status)  What `visit` returned.
+ *
+ * Progress: lock-free, apart from `visit`; does not allocate. The guard is renewed from bucket to bucket.
+ */
+CONEX_API conex_status conex_map_for_each(const conex_map *map, conex_visit_fn visit, void *ctx);
+
+/**
+ * Visits some entries, and says where to go on. The cursor is all the state there is: it stays good for as long as one
+ * likes, whatever happens to the map. An entry that is there from the first call to the last is visited exactly once,
+ * also when the map grows or shrinks meanwhile.
+ *
+ * @param map     The map.
+ * @param cursor  Where to begin: 0 for the beginning, otherwise what the last call wrote. Receives where to go on, 0 at
+ *                the end. If `visit` stops early, it receives where the bucket begins in which it stopped; entries of
+ *                this bucket are then visited again.
+ * @param limit   How many entries to visit, about: at least one, if there is one, and all of the bucket in which the
+ *                limit is reached.
+ * @param visit   Called with each entry. It may change the map.
+ * @param ctx     Passed to `visit`.
+ *
+ * @retval CONEX_OK             There may be more.
+ * @retval CONEX_EMPTY          The end was reached; `*cursor` is 0. Entries may have been visited before.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `visit` returned a number that it must not return.
+ * @retval (a negative status)  What `visit` returned.
+ *
+ * Progress: lock-free, apart from `visit`; does not allocate.
+ */
+CONEX_API conex_status conex_map_scan(
+        const conex_map *map,
+        uint64_t *cursor,
+        size_t limit,
+        conex_visit_fn visit,
+        void *ctx);
+
+/**
+ * Removes the entries that a callback does not want to keep.
+ *
+ * @param map      The map.
+ * @param keep     Called with each entry. An entry is removed only if its value is still the one that `keep` saw;
+ *                 otherwise `keep` is called again with the new one.
+ * @param ctx      Passed to `keep`.
+ * @param removed  Optional. Receives how many entries were removed, also with an error that ended the call early.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    `keep` returned a number that it must not return.
+ * @retval CONEX_ERR_NO_MEMORY  As for `conex_map_remove`.
+ * @retval (a negative status)  What `keep` returned.
+ *
+ * Progress: lock-free, apart from `keep`, if the allocator is.
+ */
+CONEX_API conex_status conex_map_retain(conex_map *map, conex_keep_fn keep, void *ctx, size_t *removed);
+
+/**
+ * Removes every entry, bucket by bucket: what other threads insert meanwhile may stay. The table is given back.
+ *
+ * @param map  The map.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  Memory was needed to finish a resize that is under way; some entries may be left.
+ *
+ * Progress: lock-free if the allocator is.
+ */
+CONEX_API conex_status conex_map_clear(conex_map *map);
+
+/**
+ * Makes room for a number of entries, so that inserts up to that number do not grow the map.
+ *
+ * @param map      The map.
+ * @param entries  How many entries in all, those that are there included.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  The map goes on with the room it has.
+ *
+ * Progress: lock-free if the allocator is. Other threads may use the map meanwhile.
+ */
+CONEX_API conex_status conex_map_reserve(conex_map *map, size_t entries);
+
+/**
+ * Brings the table down to what the entries need. A map also shrinks by itself, later, when entries are removed.
+ *
+ * @param map  The map.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  The map goes on with the table it has.
+ *
+ * Progress: lock-free if the allocator is. Other threads may use the map meanwhile.
+ */
+CONEX_API conex_status conex_map_shrink(conex_map *map);
+
+/**
+ * Tells how many entries the map has: exactly if no operation is under way, otherwise about.
+ *
+ * @param map  The map.
+ * @param len  Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_map_len(const conex_map *map, size_t *len);
+
+/**
+ * Tells whether `conex_map_len` is 0.
+ *
+ * @param map    The map.
+ * @param empty  Receives the answer with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_map_is_empty(const conex_map *map, bool *empty);
+
+/**
+ * Tells what a map is made of.
+ *
+ * @param map    The map.
+ * @param stats  Receives the numbers with `CONEX_OK`; its `struct_size` must be set.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `stats->struct_size` is too small, or absurd.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_map_stats_get(const conex_map *map, struct conex_map_stats *stats);
+
+/* An empty conex_map_stats. */
+#define CONEX_MAP_STATS_INIT {sizeof(conex_map_stats), 0, 0, 0, 0, 0, 0}
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -14,7 +14,7 @@ use super::boundary::{answer, not_null, put};
 use super::domain::{conex_domain, domain_or_default};
 use super::handle::{self, Handle};
 use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_OK};
-use crate::Guard;
+use crate::{Domain, Guard};
 
 /// A session; made by `conex_guard_enter`.
 pub struct conex_guard {
@@ -37,6 +37,11 @@ impl conex_guard {
         // SAFETY: only the owner is read, which is never written after the guard was made.
         let guard = unsafe { &*self.guard.as_ptr() };
         if guard.is_of_this_thread() { Ok(()) } else { Err(CONEX_ERR_INVALID) }
+    }
+
+    /// Whether it is a session in `domain`. Only for the thread that entered it.
+    pub(super) fn is_of(&self, domain: &Domain) -> bool {
+        self.guard.borrow().domain().is_same(domain)
     }
 }
 

@@ -15,11 +15,18 @@
 
 mod boundary;
 mod handle;
+mod map_elements;
 mod options;
 
 pub mod domain;
 pub mod element;
 pub mod guard;
+pub mod map;
+pub mod map_all;
+pub mod map_batch;
+pub mod map_key;
+pub mod map_update;
+pub mod queue;
 pub mod stack;
 pub mod status;
 pub mod version;

@@ -30,6 +30,8 @@ pub(super) struct Shared {
     closed: AtomicUsize,
     disposed_objects: AtomicUsize,
     disposed_bytes: AtomicUsize,
+    /// How many containers have been given a lane of hazards.
+    pub(super) lanes: AtomicUsize,
     /// The domain is gone; threads may give up their handles.
     ended: AtomicBool,
     origin: Instant,
@@ -194,6 +196,7 @@ impl Domain {
             closed: AtomicUsize::new(0),
             disposed_objects: AtomicUsize::new(0),
             disposed_bytes: AtomicUsize::new(0),
+            lanes: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             origin: Instant::now(),
         })?;
@@ -204,6 +207,12 @@ impl Domain {
 
     pub(super) fn shared(&self) -> &Counted<Shared> {
         &self.core.shared
+    }
+
+    /// The calling thread's record, without a pin.
+    #[inline]
+    pub(super) fn member(&self) -> thread::Member {
+        thread::member(&self.core.shared, &self.core.collector)
     }
 
     /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no

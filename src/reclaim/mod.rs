@@ -52,6 +52,7 @@
 
 mod domain;
 mod guard;
+mod hazard;
 pub(crate) mod limbo;
 mod phases;
 mod pinned;
@@ -60,6 +61,7 @@ mod thread;
 
 pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
+pub(crate) use hazard::{Hazards, Lane, Role};
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
 pub use retired::RetireFn;

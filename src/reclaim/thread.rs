@@ -11,6 +11,7 @@ use core::cell::{Cell, RefCell};
 use core::ptr;
 
 use super::domain::Shared;
+use super::hazard::Lanes;
 use super::limbo::Disposing;
 use super::pinned::Pinned;
 use crate::mem::{Counted, Record};
@@ -25,6 +26,8 @@ pub(super) struct ThreadRecord {
     /// Sessions of this thread: how many are open, and since when the oldest (nanoseconds of the domain's clock).
     pub(super) sessions: AtomicUsize,
     pub(super) session_since: AtomicU64,
+    /// The blocks that this thread protects without a pin.
+    pub(super) lanes: Lanes,
     /// The membership ended while a session was open. The end of the last session gives the record back.
     pub(super) orphan: AtomicBool,
     /// Whether deferred calls of the domain are running on this thread.
@@ -60,6 +63,8 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: `shared` keeps the registry of records alive.
         let record = unsafe { &*self.record };
+        // Whoever takes the record next protects nothing, and until then nothing is held back.
+        record.value.lanes.clear();
         // Relaxed, both: only this thread writes them; who gets the record next acquires it from `give_back`.
         if record.value.sessions.load(Ordering::Relaxed) == 0 {
             record.give_back();
@@ -86,19 +91,27 @@ impl Thread {
         }
     }
 
+    /// The handle of the domain that `shared` and `collector` belong to. It stays where it is as long as the domain.
     #[inline]
-    fn pin(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    fn handle(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
         if ptr::eq(self.last_domain.get(), &raw const **shared) {
-            // SAFETY: `last` belongs to `last_domain`, whose handle is in `handles` (see `find`). The domain's address
-            // cannot have been given to another one, because the handle keeps it alive.
-            return unsafe { &*self.last.get() }.pin();
+            // `last` belongs to `last_domain`, whose handle is in `handles` (see `find`). The domain's address cannot
+            // have been given to another one, because the handle keeps it alive.
+            return self.last.get();
         }
         self.find(shared, collector)
     }
 
+    #[inline]
+    fn pin(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+        // SAFETY: a boxed handle of the list; only a `find` of this thread removes handles, and only those of domains
+        // that ended, which this one has not: the caller holds it.
+        unsafe { &*self.handle(shared, collector) }.pin()
+    }
+
     /// A handle that is not the last one used, or a new one.
     #[cold]
-    fn find(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    fn find(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
         let (handle, dead) = {
             let mut handles = self.handles.borrow_mut();
             let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
@@ -117,9 +130,7 @@ impl Thread {
         // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
         // `last` may then be another domain's, so it is not asked again.
         drop(dead);
-        // SAFETY: a boxed handle of the list; only a `find` of this thread removes handles, and only those of domains
-        // that ended, which this one has not: the caller holds it.
-        unsafe { &*handle }.pin()
+        handle
     }
 
     /// Whether this thread has a pin of the domain.
@@ -178,6 +189,40 @@ pub(super) fn set_disposing(disposing: *const Disposing) {
 #[inline]
 pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
     THREAD.try_with(|thread| thread.pin(shared, collector)).unwrap_or_else(|_| late_pin(shared, collector))
+}
+
+/// The calling thread's record in a domain, for work that needs no pin.
+pub(super) struct Member {
+    record: *const Record<ThreadRecord>,
+    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
+    _stray: Option<Handle>,
+}
+
+impl Member {
+    #[inline]
+    pub(super) fn record(&self) -> &ThreadRecord {
+        // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
+        let record = unsafe { &*self.record };
+        &record.value
+    }
+}
+
+/// The calling thread's membership in the domain that `shared` and `collector` belong to.
+#[inline]
+pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    THREAD
+        .try_with(|thread| {
+            // SAFETY: as in `Thread::pin`.
+            let record = unsafe { (*thread.handle(shared, collector)).record };
+            Member { record, _stray: None }
+        })
+        .unwrap_or_else(|_| stray_member(shared, collector))
+}
+
+#[cold]
+fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+    let handle = Handle::new(shared, collector);
+    Member { record: handle.record, _stray: Some(handle) }
 }
 
 /// Whether the calling thread has a pin of the domain: a session, or an operation further up its stack that runs

@@ -105,7 +105,7 @@ impl Failing {
         self.outstanding.load(Ordering::SeqCst)
     }
 
-    unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
+    pub(crate) unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
         // SAFETY: `ctx` is what `allocator` gave.
         let this = unsafe { &*ctx.cast::<Self>() };
         if this.until_failure.fetch_sub(1, Ordering::SeqCst) == 0 {
@@ -117,7 +117,12 @@ impl Failing {
         unsafe { std::alloc::alloc(layout) }.cast()
     }
 
-    unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void) {
+    pub(crate) unsafe extern "C-unwind" fn free(
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+        ctx: *mut c_void,
+    ) {
         // SAFETY: as in `alloc`.
         let this = unsafe { &*ctx.cast::<Self>() };
         this.outstanding.fetch_sub(size as isize, Ordering::SeqCst);

@@ -1,0 +1,270 @@
+//! What the map's functions share: the description of keys and values, and the way of values out of the map.
+
+use core::alloc::Layout;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use super::element::{Element, conex_clone_fn};
+use super::map::{conex_equal_fn, conex_hash_fn};
+use super::status::conex_status::{self, *};
+use crate::map::{ByteHash, Elements, spread};
+
+/// The keys and values of a map.
+pub(super) struct KeysAndValues {
+    /// `None`: byte strings.
+    pub(super) key: Option<Element>,
+    pub(super) value: Element,
+    pub(super) hash: conex_hash_fn,
+    pub(super) equal: conex_equal_fn,
+    pub(super) ctx: *mut c_void,
+    pub(super) seed: u64,
+    pub(super) bytes: ByteHash,
+}
+
+// SAFETY: the callbacks and their contexts are declared callable from any thread by the header.
+unsafe impl Send for KeysAndValues {}
+// SAFETY: as above.
+unsafe impl Sync for KeysAndValues {}
+
+impl KeysAndValues {
+    /// Whether values are bytes: copied by `memcpy`, and forgotten.
+    #[inline(always)]
+    pub(super) fn values_are_bytes(&self) -> bool {
+        self.value.drop.is_none() && self.value.clone.is_none()
+    }
+}
+
+/// The status that a callback has returned; 0 is the only good one.
+pub(super) fn from_callback(status: i32) -> Result<(), conex_status> {
+    const KNOWN: [conex_status; 6] = [
+        CONEX_ERR_NULL,
+        CONEX_ERR_INVALID,
+        CONEX_ERR_NO_MEMORY,
+        CONEX_ERR_HANDLE,
+        CONEX_ERR_STALLED,
+        CONEX_ERR_PANIC,
+    ];
+    if status == 0 {
+        return Ok(());
+    }
+    Err(KNOWN.into_iter().find(|known| *known as i32 == status).unwrap_or(CONEX_ERR_INVALID))
+}
+
+/// Makes a copy by `clone`.
+///
+/// # Safety
+/// `to` has room for an element, and `from` is one.
+unsafe fn call_clone(
+    clone: conex_clone_fn,
+    to: *mut u8,
+    from: *const u8,
+    ctx: *mut c_void,
+) -> Result<(), conex_status> {
+    let clone = clone.expect("asked before");
+    // SAFETY: the header's contract for the callback, and the caller's promise.
+    from_callback(unsafe { clone(to.cast(), from.cast(), ctx) })
+}
+
+// SAFETY: the fields are never written after `conex_map_new`; what the callbacks may do is in the header.
+unsafe impl Elements for KeysAndValues {
+    type Error = conex_status;
+
+    fn key_layout(&self) -> Option<Layout> {
+        self.key.map(|key| key.layout)
+    }
+
+    fn value_layout(&self) -> Layout {
+        self.value.layout
+    }
+
+    fn are_plain(&self) -> bool {
+        self.hash.is_none() && !self.keys_own() && self.values_are_bytes()
+    }
+
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        match self.hash {
+            None => self.bytes.hash(key),
+            // SAFETY: the header's contract for the callback.
+            Some(hash) => spread(unsafe { hash(key.as_ptr().cast(), key.len(), self.seed, self.ctx) }),
+        }
+    }
+
+    #[inline]
+    fn equal(&self, a: &[u8], b: &[u8]) -> bool {
+        match self.equal {
+            None => a == b,
+            // SAFETY: the header's contract for the callback.
+            Some(equal) => unsafe { equal(a.as_ptr().cast(), a.len(), b.as_ptr().cast(), b.len(), self.ctx) },
+        }
+    }
+
+    fn keys_own(&self) -> bool {
+        self.key.is_some_and(|key| key.clone.is_some())
+    }
+
+    unsafe fn copy_key(&self, to: *mut u8, key: &[u8]) -> Result<(), conex_status> {
+        match self.key {
+            // SAFETY: the caller's promise.
+            Some(Element { clone: clone @ Some(_), ctx, .. }) => unsafe {
+                call_clone(clone, to, key.as_ptr(), ctx)
+            },
+            _ => {
+                // SAFETY: the caller's promise.
+                unsafe { to.copy_from_nonoverlapping(key.as_ptr(), key.len()) };
+                Ok(())
+            }
+        }
+    }
+
+    unsafe fn drop_key(&self, key: *mut u8) {
+        if let Some(element) = self.key {
+            // SAFETY: the caller's promise.
+            unsafe { element.drop(key) };
+        }
+    }
+
+    unsafe fn drop_value(&self, value: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { self.value.drop(value) };
+    }
+}
+
+/// Copies the bytes of an element.
+///
+/// # Safety
+/// `from` is readable and `to` writable for an element; they do not overlap.
+#[inline(always)]
+pub(super) unsafe fn copy(layout: Layout, from: *const u8, to: *mut u8) {
+    if layout.size() == 8 {
+        // SAFETY: the caller's promise.
+        let word = unsafe { from.cast::<u64>().read_unaligned() };
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<u64>().write_unaligned(word) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { to.copy_from_nonoverlapping(from, layout.size()) };
+    }
+}
+
+/// A value outside of any map, aligned, that is dropped with this if it is live.
+pub(super) struct Temp<'a> {
+    element: &'a Element,
+    small: MaybeUninit<[u128; 4]>,
+    large: Option<NonNull<u8>>,
+    live: bool,
+}
+
+impl<'a> Temp<'a> {
+    pub(super) fn new(element: &'a Element) -> Self {
+        Self { element, small: MaybeUninit::uninit(), large: None, live: false }
+    }
+
+    /// Where the value is.
+    pub(super) fn at(&mut self) -> Result<*mut u8, conex_status> {
+        let layout = self.element.layout;
+        if layout.size() <= size_of_val(&self.small) && layout.align() <= align_of_val(&self.small) {
+            return Ok(self.small.as_mut_ptr().cast());
+        }
+        if self.large.is_none() {
+            // SAFETY: elements have a size.
+            self.large = NonNull::new(unsafe { std::alloc::alloc(layout) });
+        }
+        self.large.map(NonNull::as_ptr).ok_or(CONEX_ERR_NO_MEMORY)
+    }
+
+    pub(super) fn is_made(&self) -> bool {
+        self.live
+    }
+
+    /// Whether the value has to be dropped with this.
+    ///
+    /// # Safety
+    /// If so, there is one.
+    pub(super) unsafe fn set_made(&mut self, live: bool) {
+        self.live = live;
+    }
+
+    /// Drops the value, if it is live.
+    fn end(&mut self) {
+        if core::mem::replace(&mut self.live, false)
+            && let Ok(at) = self.at()
+        {
+            // SAFETY: live, and ours.
+            unsafe { self.element.drop(at) };
+        }
+    }
+}
+
+impl Drop for Temp<'_> {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(large) = self.large {
+            // SAFETY: allocated in `at` with this layout.
+            unsafe { std::alloc::dealloc(large.as_ptr(), self.element.layout) };
+        }
+    }
+}
+
+/// The way of one value out of the map into an optional out-parameter: by `clone` before the operation takes effect, so
+/// that a failure can stop it, or as bytes afterwards.
+pub(super) struct Out<'a> {
+    element: &'a Element,
+    to: *mut u8,
+    cloned: Option<Temp<'a>>,
+}
+
+impl<'a> Out<'a> {
+    /// `CONEX_ERR_INVALID` if a value is asked for and cannot be copied.
+    #[inline]
+    pub(super) fn new(element: &'a Element, to: *mut c_void) -> Result<Self, conex_status> {
+        if !to.is_null() && element.drop.is_some() && element.clone.is_none() {
+            return Err(CONEX_ERR_INVALID);
+        }
+        Ok(Self { element, to: to.cast(), cloned: None })
+    }
+
+    /// The operation is about to take effect, and this is the value that would come out. May be called again.
+    ///
+    /// # Safety
+    /// `from` is a value of the map.
+    #[inline]
+    pub(super) unsafe fn prepare(&mut self, from: *const u8) -> Result<(), conex_status> {
+        if self.to.is_null() || self.element.clone.is_none() {
+            return Ok(());
+        }
+        let temp = self.cloned.get_or_insert_with(|| Temp::new(self.element));
+        temp.end();
+        let at = temp.at()?;
+        // SAFETY: room for an element; the caller's promise.
+        unsafe { call_clone(self.element.clone, at, from, self.element.ctx) }?;
+        temp.live = true;
+        Ok(())
+    }
+
+    /// The operation has taken effect, and this is the value that comes out.
+    ///
+    /// # Safety
+    /// It is the one that `prepare` was last called with; the out-parameter is null or writable for an element.
+    #[inline]
+    pub(super) unsafe fn finish(&mut self, from: *const u8) {
+        if self.to.is_null() {
+            return;
+        }
+        match &mut self.cloned {
+            None => {
+                debug_assert!(self.element.clone.is_none());
+                // SAFETY: the caller's promise.
+                unsafe { copy(self.element.layout, from, self.to) };
+            }
+            Some(temp) => {
+                if let Ok(at) = temp.at() {
+                    // SAFETY: the caller's promise.
+                    unsafe { copy(self.element.layout, at, self.to) };
+                    temp.live = false;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! A queue hands elements over in the order in which they came in, from any number of threads to any number of threads.
+//! It grows as needed. All functions but destroy may be called by any number of threads at the same time; each takes
+//! effect at one moment during its call, a batch with one moment for each of its elements. There is one order for all
+//! of them: what one thread pushes comes out in its order, and an element that was in before another was pushed comes
+//! out before it.
+//!
+//! An element that is pushed moves into the queue, one that is popped moves out: `drop` is never called for it, and no
+//! destructor is ever delayed. No thread ever waits for another: one that is stopped inside a push hides its own element
+//! only, and one that is stopped anywhere holds back at most a few segments of the queue's memory. Guards do not matter
+//! to a queue.
+
+use core::ffi::c_void;
+use core::time::Duration;
+
+use super::boundary::{Answer, answer, array_bytes, not_null, put};
+use super::domain::conex_domain;
+use super::element::{Element, conex_allocator, conex_element};
+use super::handle::{self, Handle};
+use super::options::{self, Extensible};
+use super::status::conex_status::{
+    self, CONEX_CLOSED, CONEX_EMPTY, CONEX_ERR_NO_MEMORY, CONEX_OK, CONEX_TIMEOUT,
+};
+use crate::mem::{Blob, Typed};
+use crate::queue::{Nothing, RawQueue, Refused};
+
+/// A queue; made by `conex_queue_new`.
+pub struct conex_queue {
+    engine: Engine,
+    element: Element,
+}
+
+enum Engine {
+    Word(RawQueue<Typed<u64>>),
+    Blob(RawQueue<Blob>),
+}
+
+/// Calls the engine, whichever it is.
+macro_rules! engine {
+    ($engine:expr, $raw:ident => $call:expr) => {
+        match $engine {
+            Engine::Word($raw) => $call,
+            Engine::Blob($raw) => $call,
+        }
+    };
+}
+
+impl Handle for conex_queue {
+    const TAG: [u8; 8] = *b"cx:queue";
+}
+
+impl core::fmt::Debug for conex_queue {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("conex_queue").finish_non_exhaustive()
+    }
+}
+
+impl Drop for conex_queue {
+    fn drop(&mut self) {
+        let element = self.element;
+        if element.drop.is_some() {
+            // SAFETY: what is left in the queue are live elements, and they are ours now.
+            engine!(&mut self.engine, raw => raw.drain(|e| unsafe { element.drop(e) }));
+        }
+    }
+}
+
+/// How a queue is made. Initialise it with `CONEX_QUEUE_OPTIONS_INIT`, then change what should differ.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct conex_queue_options {
+    /// `sizeof(conex_queue_options)`, as the macro sets it.
+    pub struct_size: usize,
+    /// Must be 0.
+    pub flags: u64,
+    /// What the queue holds; 8-byte words by default.
+    pub element: conex_element,
+    /// The domain whose threads use the queue; NULL for the default one. It must outlive the queue.
+    pub domain: *mut conex_domain,
+    /// Where the queue's memory comes from.
+    pub allocator: conex_allocator,
+    /// Memory is allocated in segments of about this many elements. 0: chosen by the queue, which begins with about
+    /// 1 KiB and goes up to 16. A hint: a very large number is not followed.
+    pub segment: usize,
+}
+
+// SAFETY: `repr(C)`, the size first; numbers, pointers and optional function pointers have no invalid bytes in C.
+unsafe impl Extensible for conex_queue_options {}
+
+/// Makes an empty queue.
+///
+/// @param options  How; NULL for a queue of 8-byte words in the default domain.
+/// @param out      Receives the queue, with `CONEX_OK`. To be destroyed with `conex_queue_destroy`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL       `out` is NULL.
+/// @retval CONEX_ERR_INVALID    An option is out of range: see `conex_queue_options` and `conex_element`.
+/// @retval CONEX_ERR_HANDLE     `options->domain` is not a live domain.
+/// @retval CONEX_ERR_NO_MEMORY
+///
+/// Progress: lock-free if the allocator is.
+///
+/// # Safety
+/// Pointers that are not null are valid; `options` is readable for its `struct_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_new(
+    options: *const conex_queue_options,
+    out: *mut *mut conex_queue,
+) -> conex_status {
+    answer(|| {
+        not_null(out)?;
+        let default = conex_queue_options {
+            struct_size: size_of::<conex_queue_options>(),
+            flags: 0,
+            element: conex_element::WORD,
+            domain: core::ptr::null_mut(),
+            allocator: conex_allocator::PROCESS,
+            segment: 0,
+        };
+        // SAFETY: the caller's promise.
+        let options = unsafe { options::read(options, default) }?;
+        let element = Element::check(&options.element)?;
+        // SAFETY: the caller's promise.
+        let common = unsafe { options::common(options.flags, options.domain, &options.allocator) }?;
+        let engine = if element.is_word() {
+            Engine::Word(RawQueue::new(Typed::new(), &common, options.segment)?)
+        } else {
+            Engine::Blob(RawQueue::new(Blob::new(element.layout), &common, options.segment)?)
+        };
+        let queue = handle::make(conex_queue { engine, element })?;
+        // SAFETY: the caller's promise.
+        unsafe { put(out, queue) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// Destroys a queue: ends the life of the elements it still holds with their `drop`, oldest first, on this thread, and
+/// gives back all its memory before it returns.
+///
+/// @param queue  The queue, which no other thread uses any more; NULL is allowed and does nothing.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_HANDLE  Not a live queue (recently destroyed ones are recognised).
+///
+/// Progress: wait-free but for the calls of `drop` and of the allocator.
+///
+/// # Safety
+/// `queue` is null or points to readable memory; nobody else uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_destroy(queue: *mut conex_queue) -> conex_status {
+    answer(|| {
+        if queue.is_null() {
+            return Ok(CONEX_OK);
+        }
+        // SAFETY: the caller's promise.
+        drop(unsafe { handle::destroy(queue, |_| Ok(())) }?);
+        Ok(CONEX_OK)
+    })
+}
+
+/// Moves an element to the end of the queue.
+///
+/// @param queue    The queue.
+/// @param element  The element; with `CONEX_OK` it is the queue's.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_CLOSED         The queue is closed. The element is still the caller's.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
+///
+/// Progress: lock-free if the allocator is; allocates a segment now and then.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_push(queue: *mut conex_queue, element: *const c_void) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(element)?;
+        // SAFETY: readable for one element by the caller's promise.
+        Ok(match engine!(&queue.engine, raw => unsafe { raw.push(element.cast()) }) {
+            Ok(()) => CONEX_OK,
+            Err(why) => refused(why),
+        })
+    })
+}
+
+/// Moves `n` elements to the end of the queue, in the order of the array. The order is kept in any case; elements that
+/// other threads push meanwhile may come between them. It costs much less than `n` single pushes.
+///
+/// @param queue     The queue.
+/// @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
+/// @param n         How many.
+/// @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
+///                  the queue.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID    No array can have `n` elements.
+/// @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
+///                              which: pass one if elements need to be dropped.)
+///
+/// Progress: lock-free if the allocator is; allocates segments as needed.
+///
+/// # Safety
+/// Pointers that are not null are valid, `elements` for `n` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_push_n(
+    queue: *mut conex_queue,
+    elements: *const c_void,
+    n: usize,
+    count: *mut usize,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        batch(queue, elements, n)?;
+        // SAFETY: readable for `n` elements by the caller's promise.
+        let pushed = engine!(&queue.engine, raw => unsafe { raw.push_n(elements.cast(), n) });
+        let (done, status) = match pushed {
+            Ok(()) => (n, CONEX_OK),
+            Err((done, why)) => (done, refused(why)),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { put(count, done) };
+        Ok(status)
+    })
+}
+
+/// Moves the oldest element out of the queue.
+///
+/// @param queue    The queue.
+/// @param element  Receives the element with `CONEX_OK`; it is the caller's then.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_EMPTY
+/// @retval CONEX_CLOSED  The queue is closed, and empty for ever.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop(queue: *mut conex_queue, element: *mut c_void) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(element)?;
+        // SAFETY: writable for one element by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop(element.cast()) });
+        Ok(popped.map_or_else(nothing, |()| CONEX_OK))
+    })
+}
+
+/// Moves up to `n` elements out of the queue, the oldest first, each at a moment of its own. It takes what is there and
+/// does not wait for more; while other threads push and pop, it may take fewer than there are.
+///
+/// @param queue     The queue.
+/// @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+/// @param n         How many at most.
+/// @param count     Receives how many were popped.
+///
+/// @retval CONEX_OK      At least one was popped, or `n` is 0.
+/// @retval CONEX_EMPTY   `*count` is 0.
+/// @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID  No array can have `n` elements.
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid, `elements` for `n` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop_n(
+    queue: *mut conex_queue,
+    elements: *mut c_void,
+    n: usize,
+    count: *mut usize,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        batch(queue, elements, n)?;
+        not_null(count)?;
+        // SAFETY: writable for `n` elements by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop_n(elements.cast(), n) });
+        // SAFETY: the caller's promise.
+        unsafe { put(count, popped.unwrap_or(0)) };
+        Ok(popped.map_or_else(nothing, |_| CONEX_OK))
+    })
+}
+
+/// Moves the oldest element out of the queue, and waits for one if there is none.
+///
+/// @param queue       The queue.
+/// @param element     Receives the element with `CONEX_OK`; it is the caller's then.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_TIMEOUT  The time was up, and the queue empty.
+/// @retval CONEX_CLOSED   The queue is closed, and empty for ever.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop_wait(
+    queue: *mut conex_queue,
+    element: *mut c_void,
+    timeout_ns: u64,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(element)?;
+        let timeout = Duration::from_nanos(timeout_ns);
+        // SAFETY: writable for one element by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop_wait(element.cast(), timeout) });
+        Ok(popped.map_or_else(nothing, |()| CONEX_OK))
+    })
+}
+
+/// Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
+/// it does not wait for the others.
+///
+/// @param queue       The queue.
+/// @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+/// @param n           How many at most.
+/// @param count       Receives how many were popped.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+///
+/// @retval CONEX_OK       At least one was popped, or `n` is 0.
+/// @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
+/// @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID  No array can have `n` elements.
+///
+/// Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid, `elements` for `n` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop_n_wait(
+    queue: *mut conex_queue,
+    elements: *mut c_void,
+    n: usize,
+    count: *mut usize,
+    timeout_ns: u64,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        batch(queue, elements, n)?;
+        not_null(count)?;
+        let timeout = Duration::from_nanos(timeout_ns);
+        // SAFETY: writable for `n` elements by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop_n_wait(elements.cast(), n, timeout) });
+        // SAFETY: the caller's promise.
+        unsafe { put(count, popped.unwrap_or(0)) };
+        Ok(popped.map_or_else(nothing, |_| CONEX_OK))
+    })
+}
+
+/// Closes the queue, for good: pushes that begin afterwards get `CONEX_CLOSED`. Elements that are in can be popped;
+/// after the last one, pops get `CONEX_CLOSED`, also those that are waiting. A push that is under way succeeds or gets
+/// `CONEX_CLOSED`. To close a closed queue does nothing.
+///
+/// @param queue  The queue.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_close(queue: *mut conex_queue) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        engine!(&queue.engine, raw => raw.close());
+        Ok(CONEX_OK)
+    })
+}
+
+/// Tells whether the queue was closed.
+///
+/// @param queue   The queue.
+/// @param closed  Receives the answer with `CONEX_OK`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_is_closed(queue: *const conex_queue, closed: *mut bool) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(closed)?;
+        // SAFETY: the caller's promise.
+        unsafe { put(closed, engine!(&queue.engine, raw => raw.is_closed())) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// Tells about how many elements the queue holds: exactly, when nobody is pushing or popping.
+///
+/// @param queue  The queue.
+/// @param len    Receives the number with `CONEX_OK`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_len(queue: *const conex_queue, len: *mut usize) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(len)?;
+        // SAFETY: the caller's promise.
+        unsafe { put(len, engine!(&queue.engine, raw => raw.len())) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// Tells whether the queue was empty at a moment during the call.
+///
+/// @param queue  The queue.
+/// @param empty  Receives the answer with `CONEX_OK`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_is_empty(queue: *const conex_queue, empty: *mut bool) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(empty)?;
+        // SAFETY: the caller's promise.
+        unsafe { put(empty, engine!(&queue.engine, raw => raw.is_empty())) };
+        Ok(CONEX_OK)
+    })
+}
+
+fn refused(why: Refused) -> conex_status {
+    match why {
+        Refused::NoMemory => CONEX_ERR_NO_MEMORY,
+        Refused::Closed => CONEX_CLOSED,
+    }
+}
+
+fn nothing(why: Nothing) -> conex_status {
+    match why {
+        Nothing::Empty => CONEX_EMPTY,
+        Nothing::Closed => CONEX_CLOSED,
+        Nothing::TimedOut => CONEX_TIMEOUT,
+    }
+}
+
+/// Checks the array of a batch.
+fn batch(queue: &conex_queue, elements: *const c_void, n: usize) -> Answer {
+    array_bytes(n, queue.element.layout.size())?;
+    if n > 0 {
+        not_null(elements)?;
+    }
+    Ok(CONEX_OK)
+}

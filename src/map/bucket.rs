@@ -1,0 +1,237 @@
+//! One cache line of the map: a header, the key words of the cells, and the value lanes.
+//!
+//! ```text
+//!      0        8       16       24       32       40       48       56       64
+//!      ├────────┼────────┼────────┼────────┼────────┼────────┼────────┼────────┤
+//!      │ header │ key 0  │ key 1  │ key 2  │ lane 0 │ lane 1 │ lane 2 │ lane 3 │
+//!      └────────┴────────┴────────┴────────┴────────┴────────┴────────┴────────┘
+//! ```
+//!
+//! A cell is a key word and the lane that the header maps it to. There is one lane more than cells: an update writes the
+//! new value into the lane that is free and exchanges the two in the header, also when the bucket is full.
+//!
+//! A key word is FREE, RESERVED, or an entry's. It leaves FREE only by the compare-and-swap of a thread that reserves the
+//! cell, and goes back to FREE only by that thread, or by the one whose header change made the cell invalid. Nobody else
+//! stores to a cell, and nobody at all while it is valid.
+
+use super::header::Header;
+use super::node::Node;
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// Cells of a bucket. One under loom, whose state space does not forgive.
+pub(super) const CELLS: usize = if cfg!(loom) { 1 } else { 3 };
+/// Value words of a bucket.
+pub(super) const LANES: usize = CELLS + 1;
+
+/// A key word nobody uses.
+const FREE: u64 = 0;
+/// A key word whose cell belongs to a thread that is about to write it.
+const RESERVED: u64 = 1;
+
+/// An entry as the engine sees it: two words, whose meaning is the codec's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) key: u64,
+    pub(super) value: u64,
+}
+
+impl Pair {
+    /// Whether the key word can stand in a cell: the marker words cannot, and live in overflow nodes.
+    #[inline]
+    pub(super) fn fits_a_cell(self) -> bool {
+        self.key > RESERVED
+    }
+}
+
+/// What a lookup looks for.
+pub(super) trait Probe {
+    /// The hash of the key, which decides where its entry lives.
+    fn position(&self) -> u64;
+
+    /// Whether an entry with this key word can be the one.
+    fn may_be(&self, key: u64) -> bool;
+
+    /// Whether an entry with this key word, for which `may_be` was true, is the one.
+    ///
+    /// # Safety
+    /// The entry was in the map at some moment since the calling thread pinned.
+    unsafe fn is(&self, entry: Pair) -> bool;
+
+    /// The key word of an entry that is about to be inserted.
+    fn key(&self) -> u64;
+}
+
+/// Where in a bucket an entry was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In this cell.
+    Cell(usize),
+    /// At this index of the overflow node.
+    Node(usize),
+}
+
+/// An entry that was in the bucket while its header was the one that the search was given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) entry: Pair,
+}
+
+/// The header is no longer the one that was given; nothing that was read counts.
+#[derive(Debug)]
+pub(super) struct Stale;
+
+/// See the module's text.
+#[repr(C, align(64))]
+pub(super) struct Bucket {
+    header: AtomicU64,
+    keys: [AtomicU64; CELLS],
+    lanes: [AtomicU64; LANES],
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+impl Bucket {
+    /// What zeroed memory is, for the model checker, whose atomics are more than their bits.
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self {
+            header: AtomicU64::new(0),
+            keys: core::array::from_fn(|_| AtomicU64::new(FREE)),
+            lanes: core::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn load(&self) -> Header {
+        // (1) Acquire: the cells, the node, the frozen contents or the next table that the header speaks of.
+        Header::from_word(self.header.load(Ordering::Acquire))
+    }
+
+    /// The linearization point of every change: `from` becomes `to`, or nothing happens.
+    #[inline]
+    pub(super) fn exchange(&self, from: Header, to: Header) -> bool {
+        // (1) AcqRel: Release publishes what the change refers to. Acquire makes the earlier changes, and what their
+        // threads read, happen before this one, so that a cell read without validation was read before it is re-used.
+        // Relaxed on failure: the caller loads again.
+        self.header.compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Freezes the bucket. From the returned header on, only MOVED changes.
+    pub(super) fn freeze(&self) -> Header {
+        let before = self.load();
+        if before.is_frozen() {
+            return before;
+        }
+        // (1) AcqRel: Acquire, because the contents are read now; Release continues the earlier changes' release
+        // sequences and publishes the table's `next` to those who see FROZEN.
+        let before = self.header.fetch_or(Header::FREEZE, Ordering::AcqRel);
+        Header::from_word(before | Header::FREEZE)
+    }
+
+    /// Says that the contents live in the next table. True for the one call that changed it.
+    pub(super) fn set_moved(&self) -> bool {
+        // (1) Release: whoever sees MOVED sees the children that this thread saw or made live. Acquire: as in `freeze`.
+        !Header::from_word(self.header.fetch_or(Header::MOVE, Ordering::AcqRel)).is_moved()
+    }
+
+    /// Whether everything read from the bucket since `header` was loaded was in it at one moment.
+    #[inline]
+    pub(super) fn validate(&self, header: Header) -> Result<(), Stale> {
+        // (2) Acquire: if a word read before this fence was written after its cell left `header`'s bucket, the fence
+        // synchronises with that Release store, and the load below sees the header change that came before it.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence; the value is only compared.
+        if self.header.load(Ordering::Relaxed) == header.word() { Ok(()) } else { Err(Stale) }
+    }
+
+    #[inline]
+    fn key(&self, cell: usize) -> u64 {
+        // (2) Relaxed: followed by `validate`, or by a header exchange that fails if the cell changed.
+        self.keys[cell].load(Ordering::Relaxed)
+    }
+
+    /// The entry of a valid cell, to be validated.
+    #[inline]
+    pub(super) fn entry(&self, header: Header, cell: usize) -> Pair {
+        // (2) Relaxed: as in `key`.
+        let value = self.lanes[header.lane(cell)].load(Ordering::Relaxed);
+        Pair { key: self.key(cell), value }
+    }
+
+    /// Looks for an entry under `header`, which the caller loaded while pinned.
+    #[inline]
+    pub(super) fn find<P: Probe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {
+        let valid = header.valid();
+        let mut candidates = 0;
+        for cell in 0..CELLS {
+            candidates |= usize::from(probe.may_be(self.key(cell))) << cell;
+        }
+        candidates &= valid;
+        while candidates != 0 {
+            let cell = candidates.trailing_zeros() as usize;
+            let entry = self.entry(header, cell);
+            // Before the entry is looked into: what stands in a cell that is being re-used was never published.
+            self.validate(header)?;
+            // SAFETY: validated: the entry is in the map, and the caller is pinned.
+            if unsafe { probe.is(entry) } {
+                return Ok(Some(Found { place: Place::Cell(cell), entry }));
+            }
+            candidates &= candidates - 1;
+        }
+        if let Some(node) = header.node() {
+            // SAFETY: the header named the node while the caller was pinned, so it is not freed.
+            let node = unsafe { Node::pairs(node) };
+            if let Some(found) = find_in_node(node, probe) {
+                // No validation: the node is immutable, and was the bucket's when the header was loaded.
+                return Ok(Some(found));
+            }
+        }
+        self.validate(header)?;
+        Ok(None)
+    }
+
+    /// Reserves a cell that is not valid in `header`. It is the caller's until [`Bucket::free`], or until a header change
+    /// of the caller makes it valid.
+    #[inline]
+    pub(super) fn reserve(&self, header: Header) -> Option<usize> {
+        (0..CELLS).find(|&cell| {
+            header.valid() >> cell & 1 == 0 && self.key(cell) == FREE && {
+                // (3) Acquire: the header change that made the cell invalid, and the last use of its lane, come before.
+                // Relaxed on failure: nothing was learned.
+                self.keys[cell].compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            }
+        })
+    }
+
+    /// Writes the key word of a cell that the caller has reserved.
+    #[inline]
+    pub(super) fn write_key(&self, cell: usize, key: u64) {
+        // (2) Release: a reader that sees the word sees that its header is out of date.
+        self.keys[cell].store(key, Ordering::Release);
+    }
+
+    /// Writes a lane that is the caller's: of its reserved cell, or claimed.
+    #[inline]
+    pub(super) fn write_value(&self, lane: usize, value: u64) {
+        // (2) Release: as in `write_key`.
+        self.lanes[lane].store(value, Ordering::Release);
+    }
+
+    /// Gives a cell back: one that the caller reserved, or that its header change made invalid.
+    #[inline]
+    pub(super) fn free(&self, cell: usize) {
+        // (2), (3) Release: whoever sees or takes the free cell sees the header change that made it invalid.
+        self.keys[cell].store(FREE, Ordering::Release);
+    }
+}
+
+#[cold]
+fn find_in_node<P: Probe>(node: &[Pair], probe: &P) -> Option<Found> {
+    node.iter().enumerate().find_map(|(index, &entry)| {
+        // SAFETY: nodes hold entries that were in the map when the header was loaded, under the caller's pin.
+        (probe.may_be(entry.key) && unsafe { probe.is(entry) })
+            .then_some(Found { place: Place::Node(index), entry })
+    })
+}

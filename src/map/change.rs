@@ -1,0 +1,362 @@
+//! The one way in which an entry is inserted, replaced or removed.
+
+use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
+use super::engine::Engine;
+use super::header::{Header, NodeChange};
+use super::memory::Codec;
+use super::node::Node;
+use super::room::{NodeEdit, Room};
+use crate::mem::NoMemory;
+use crate::reclaim::Pinned;
+
+/// What an operation wants, given what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Leave it.
+    Keep,
+    /// Insert, or replace the present value by, this one.
+    Store(u64),
+    /// Take the entry out. Same as `Keep` if there is none.
+    Remove,
+}
+
+/// What an operation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing; this is what was there.
+    Kept(Option<Pair>),
+    Inserted,
+    /// This entry was replaced. It is no longer in the map, and the caller's to retire.
+    Replaced(Pair),
+    /// This entry was removed, and is the caller's to retire.
+    Removed(Pair),
+}
+
+/// A change that has been made. The caller puts its own affairs in order (what it published is the map's now, what it took
+/// out is its own) and then calls [`Done::finish`], which can run users' destructors.
+#[must_use]
+pub(super) struct Done<'p, C: Codec> {
+    pub(super) change: Change,
+    engine: &'p Engine<C>,
+    pinned: &'p Pinned,
+    room: Option<Room<'p, C>>,
+}
+
+impl<C: Codec> Done<'_, C> {
+    /// Counts the change, retires what it has unlinked in the bucket, and does the operation's share of the map's upkeep.
+    #[inline(always)]
+    pub(super) fn finish(self) -> Change {
+        let Self { change, engine, pinned, room } = self;
+        if !matches!(change, Change::Kept(_)) {
+            engine.follow_up(pinned, change, room);
+        } else if room.is_some() {
+            drop(room);
+        }
+        change
+    }
+}
+
+/// How an attempt on one bucket ended.
+enum Step {
+    Done(Change),
+    /// The bucket has changed; look again.
+    Again,
+}
+
+impl<C: Codec> Engine<C> {
+    /// Does what `plan` says to the entry that `probe` looks for, in one atomic step.
+    ///
+    /// `plan` is called with what is there, and again each time that this has changed before the plan could be carried
+    /// out. Linearizes at the header change; a `Keep`, at the last load that validated what was there.
+    #[inline(always)]
+    pub(super) fn change<'p, P: Probe, E: From<NoMemory>>(
+        &'p self,
+        pinned: &'p Pinned,
+        probe: &P,
+        mut plan: impl FnMut(Option<Pair>) -> Result<Plan, E>,
+    ) -> Result<Done<'p, C>, E> {
+        let mut planned = None;
+        match self.try_once(pinned, probe, &mut plan, &mut planned)? {
+            Some(change) => Ok(Done { change, engine: self, pinned, room: None }),
+            None => self.change_slow(pinned, probe, &mut plan, planned),
+        }
+    }
+
+    /// The common case: a bucket that is neither frozen nor mixed, and nobody else in it. `None`: it is not, or a change
+    /// came in between; what `plan` wanted is in `planned`.
+    #[inline(always)]
+    fn try_once<P: Probe, E>(
+        &self,
+        pinned: &Pinned,
+        probe: &P,
+        plan: &mut impl FnMut(Option<Pair>) -> Result<Plan, E>,
+        planned: &mut Option<(Option<Pair>, Plan)>,
+    ) -> Result<Option<Change>, E> {
+        let bucket = self.table(pinned).bucket(probe.position());
+        let header = bucket.load();
+        if !header.is_simple() {
+            return Ok(None);
+        }
+        let Ok(found) = bucket.find(header, probe) else { return Ok(None) };
+        let old = found.map(|found| found.entry);
+        let what = plan(old)?;
+        *planned = Some((old, what));
+        match (what, found) {
+            (Plan::Keep, _) | (Plan::Remove, None) => return Ok(Some(Change::Kept(old))),
+            (Plan::Store(value), None) => {
+                let entry = Pair { key: probe.key(), value };
+                if entry.fits_a_cell()
+                    && let Some(cell) = bucket.reserve(header)
+                {
+                    // As in `insert`.
+                    if bucket.load() == header {
+                        bucket.write_value(header.lane(cell), value);
+                        bucket.write_key(cell, entry.key);
+                        let after = header.with_valid(header.valid() | 1 << cell);
+                        if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                            return Ok(Some(Change::Inserted));
+                        }
+                    }
+                    bucket.free(cell);
+                }
+            }
+            (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
+                // As in `replace_in_cell`.
+                let claimed = header.with_claim(true).after(header, NodeChange::Keep);
+                if bucket.exchange(header, claimed) {
+                    bucket.write_value(claimed.free_lane(), value);
+                    let after = claimed.with_claim(false).with_lane_swapped(cell);
+                    if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
+                        return Ok(Some(Change::Replaced(entry)));
+                    }
+                    drop(Room::claimed(self, pinned, bucket));
+                }
+            }
+            (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
+                let after = header.with_valid(header.valid() & !(1 << cell));
+                if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                    bucket.free(cell);
+                    return Ok(Some(Change::Removed(entry)));
+                }
+            }
+            // In the node, or the lane is claimed.
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// [`Engine::change`] without presumptions.
+    #[cold]
+    #[inline(never)]
+    fn change_slow<'p, P: Probe, E: From<NoMemory>>(
+        &'p self,
+        pinned: &'p Pinned,
+        probe: &P,
+        plan: &mut dyn FnMut(Option<Pair>) -> Result<Plan, E>,
+        mut planned: Option<(Option<Pair>, Plan)>,
+    ) -> Result<Done<'p, C>, E> {
+        let mut table = self.table(pinned);
+        loop {
+            let bucket = table.bucket(probe.position());
+            let mut room = Room::new(self, pinned, bucket);
+            let step = loop {
+                let header = bucket.load();
+                if header.is_frozen() {
+                    break None;
+                }
+                let Ok(found) = bucket.find(header, probe) else { continue };
+                let old = found.map(|found| found.entry);
+                let what = match planned {
+                    // The same pair of words is the same entry: under the pin no address is used twice.
+                    Some((before, what)) if before == old => what,
+                    _ => {
+                        let what = plan(old)?;
+                        planned = Some((old, what));
+                        what
+                    }
+                };
+                let step = match (what, found) {
+                    // `find` has validated `old` under `header`. What a plan saw in an earlier round is the same.
+                    (Plan::Keep, _) | (Plan::Remove, None) => Step::Done(Change::Kept(old)),
+                    (Plan::Store(value), None) => insert(&mut room, header, probe, value)?,
+                    (Plan::Store(value), Some(found)) => replace(&mut room, header, found, value)?,
+                    (Plan::Remove, Some(found)) => remove(&mut room, header, found)?,
+                };
+                if let Step::Done(change) = step {
+                    break Some(change);
+                }
+            };
+            match step {
+                Some(change) => return Ok(Done { change, engine: self, pinned, room: Some(room) }),
+                None => {
+                    drop(room);
+                    let next =
+                        table.next().expect("a table has a next one before its first bucket is frozen");
+                    self.migrate(pinned, table, next, table.group_of(next, probe.position()))?;
+                    table = next;
+                }
+            }
+        }
+    }
+
+    /// Takes everything out of one bucket that is not frozen. `Ok(None)`: it is frozen.
+    pub(super) fn empty_bucket(
+        &self,
+        pinned: &Pinned,
+        bucket: &Bucket,
+        mut taken: impl FnMut(Pair),
+    ) -> Result<Option<()>, NoMemory> {
+        loop {
+            let header = bucket.load();
+            if header.is_frozen() {
+                return Ok(None);
+            }
+            let node: &[Pair] = match header.node() {
+                // SAFETY: the header named the node while this thread was pinned.
+                Some(node) => unsafe { Node::pairs(node) },
+                None => &[],
+            };
+            let valid = header.valid();
+            if valid == 0 && node.is_empty() {
+                return Ok(Some(()));
+            }
+            // Not validated: if the exchange succeeds, nothing had changed.
+            let entries: [Pair; CELLS] = core::array::from_fn(|cell| bucket.entry(header, cell));
+            let edit = if node.is_empty() { NodeEdit::Keep } else { NodeEdit::Clear };
+            let mut room = Room::new(self, pinned, bucket);
+            if !room.commit(header, header.with_valid(0), edit, false)? {
+                continue;
+            }
+            let cells = || (0..CELLS).filter(|cell| valid >> cell & 1 == 1);
+            cells().for_each(|cell| bucket.free(cell));
+            self.count.add(pinned.shard(), -(valid.count_ones() as isize + node.len().cast_signed()));
+            cells().for_each(|cell| taken(entries[cell]));
+            node.iter().for_each(|&pair| taken(pair));
+            return Ok(Some(()));
+        }
+    }
+}
+
+fn insert<C: Codec, P: Probe>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    probe: &P,
+    value: u64,
+) -> Result<Step, NoMemory> {
+    let entry = Pair { key: probe.key(), value };
+    let bucket = room.bucket;
+    let fresh = !room.has_cell();
+    let cell = if entry.fits_a_cell() { room.cell(header) } else { None };
+    let done = match cell {
+        // The lane of the cell is only known from a header loaded after the reservation.
+        Some(_) if fresh && bucket.load() != header => false,
+        Some(cell) => {
+            bucket.write_value(header.lane(cell), value);
+            bucket.write_key(cell, entry.key);
+            room.commit(header, header.with_valid(header.valid() | 1 << cell), NodeEdit::Keep, true)?
+        }
+        None => room.commit(header, header, NodeEdit::Add(entry), false)?,
+    };
+    Ok(if done { Step::Done(Change::Inserted) } else { Step::Again })
+}
+
+fn replace<C: Codec>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    found: Found,
+    value: u64,
+) -> Result<Step, NoMemory> {
+    let done = match found.place {
+        Place::Cell(cell) => replace_in_cell(room, header, found.entry, cell, value)?,
+        Place::Node(index) => replace_in_node(room, header, found.entry, index, value)?,
+    };
+    Ok(if done { Step::Done(Change::Replaced(found.entry)) } else { Step::Again })
+}
+
+/// The new value goes into the free lane, if that can be claimed; else into a reserved cell, if there is one; else the
+/// entry moves to the node.
+fn replace_in_cell<C: Codec>(
+    room: &mut Room<'_, C>,
+    mut header: Header,
+    old: Pair,
+    cell: usize,
+    value: u64,
+) -> Result<bool, NoMemory> {
+    let bucket = room.bucket;
+    if !header.is_claimed() {
+        // The claim is a change of its own, from exactly this header: the entry is where it was.
+        let Some(claimed) = room.claim(header)? else { return Ok(false) };
+        header = claimed;
+    }
+    if room.has_claim() {
+        bucket.write_value(header.free_lane(), value);
+        return room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false);
+    }
+    let fresh = !room.has_cell();
+    let without = header.valid() & !(1 << cell);
+    let done = match room.cell(header) {
+        // As in `insert`.
+        Some(_) if fresh && bucket.load() != header => false,
+        Some(other) => {
+            bucket.write_value(header.lane(other), value);
+            bucket.write_key(other, old.key);
+            room.commit(header, header.with_valid(without | 1 << other), NodeEdit::Keep, true)?
+        }
+        None => {
+            room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?
+        }
+    };
+    if done {
+        bucket.free(cell);
+    }
+    Ok(done)
+}
+
+/// The entry moves into a cell, if there is a free one. Otherwise the node gets the new value and takes in the entry of a
+/// cell, so that there is a free one next time: a key that is updated often does not stay in the node.
+fn replace_in_node<C: Codec>(
+    room: &mut Room<'_, C>,
+    header: Header,
+    old: Pair,
+    index: usize,
+    value: u64,
+) -> Result<bool, NoMemory> {
+    let bucket = room.bucket;
+    let fresh = !room.has_cell();
+    match if old.fits_a_cell() { room.cell(header) } else { None } {
+        // As in `insert`.
+        Some(_) if fresh && bucket.load() != header => Ok(false),
+        Some(cell) => {
+            bucket.write_value(header.lane(cell), value);
+            bucket.write_key(cell, old.key);
+            room.commit(header, header.with_valid(header.valid() | 1 << cell), NodeEdit::Remove(index), true)
+        }
+        None if old.fits_a_cell() && header.valid() == (1 << CELLS) - 1 => {
+            // Any will do; the key's low bits are as good as random.
+            let victim = (old.key as usize ^ index) % CELLS;
+            let edit = NodeEdit::ReplaceAndAdd(index, value, bucket.entry(header, victim));
+            let done =
+                room.commit(header, header.with_valid(header.valid() & !(1 << victim)), edit, false)?;
+            if done {
+                bucket.free(victim);
+            }
+            Ok(done)
+        }
+        None => room.commit(header, header, NodeEdit::Replace(index, value), false),
+    }
+}
+
+fn remove<C: Codec>(room: &mut Room<'_, C>, header: Header, found: Found) -> Result<Step, NoMemory> {
+    let done = match found.place {
+        Place::Cell(cell) => {
+            let done =
+                room.commit(header, header.with_valid(header.valid() & !(1 << cell)), NodeEdit::Keep, false)?;
+            if done {
+                room.bucket.free(cell);
+            }
+            done
+        }
+        Place::Node(index) => room.commit(header, header, NodeEdit::Remove(index), false)?,
+    };
+    Ok(if done { Step::Done(Change::Removed(found.entry)) } else { Step::Again })
+}

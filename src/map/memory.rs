@@ -1,0 +1,107 @@
+//! What the map's limbo needs to free what was retired: the allocator, and the codec's word on entries.
+
+use core::ptr::NonNull;
+
+use super::bucket::Pair;
+use super::node::Node;
+use super::table::Table;
+use crate::mem::Allocator;
+use crate::reclaim::{Dispose, Limbo, Link, Pinned};
+use crate::sync::{AtomicUsize, Ordering};
+
+const TABLE: u8 = 0;
+const NODE: u8 = 1;
+/// Kinds of retired blocks from here on are the codec's.
+pub(super) const CODEC: u8 = 2;
+
+/// What two words mean: the one thing that differs between maps of small and of large entries.
+///
+/// # Safety
+/// `dispose` must meet what [`Dispose`] asks for.
+pub(super) unsafe trait Codec: Send + Sync + 'static {
+    /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
+    fn position(&self, key: u64) -> u64;
+
+    /// Ends the life of a retired block of the codec's own kinds ([`CODEC`] and up).
+    ///
+    /// # Safety
+    /// As [`Dispose::dispose`].
+    unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8);
+
+    /// Ends the life of an entry of a map that is being dropped.
+    ///
+    /// # Safety
+    /// The entry is in the map, nobody uses the map any more, and this is the only call for it.
+    unsafe fn discard(&self, allocator: &Allocator, entry: Pair);
+}
+
+pub(super) struct Memory<C> {
+    pub(super) allocator: Allocator,
+    pub(super) codec: C,
+    /// Bytes of tables that were retired and not freed yet.
+    retired_tables: AtomicUsize,
+}
+
+impl<C: Codec> Memory<C> {
+    pub(super) fn new(allocator: Allocator, codec: C) -> Self {
+        Self { allocator, codec, retired_tables: AtomicUsize::new(0) }
+    }
+
+    /// Bytes of tables that readers still hold back.
+    pub(super) fn retired_tables(&self) -> usize {
+        // Relaxed: a matter of policy, not of safety.
+        self.retired_tables.load(Ordering::Relaxed)
+    }
+}
+
+// SAFETY: tables and nodes are freed with the allocator, which lives in the limbo; the rest is the codec's promise.
+unsafe impl<C: Codec> Dispose for Memory<C> {
+    unsafe fn dispose(&self, block: *mut Link, kind: u8) {
+        match kind {
+            TABLE => {
+                let table = block.cast::<Table>();
+                // SAFETY: retired as a table, not freed yet.
+                let bytes = Table::bytes(unsafe { (*table).log2() });
+                // Relaxed: as in `retired_tables`.
+                self.retired_tables.fetch_sub(bytes, Ordering::Relaxed);
+                // SAFETY: retired once, by the winner of the exchange that unlinked it; its time has come.
+                unsafe { Table::release(table, &self.allocator) };
+            }
+            // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
+            NODE => unsafe { Node::release(block.cast(), &self.allocator) },
+            // SAFETY: the caller's promise, passed on.
+            kind => unsafe { self.codec.dispose(&self.allocator, block, kind) },
+        }
+    }
+}
+
+/// Retires a table.
+///
+/// # Safety
+/// As [`Limbo::retire`]; the table came from the limbo's allocator.
+pub(super) unsafe fn retire_table<C: Codec>(
+    limbo: &Limbo<Memory<C>>,
+    pinned: &Pinned,
+    table: NonNull<Table>,
+) {
+    // SAFETY: not freed: it is only now retired.
+    let bytes = Table::bytes(unsafe { table.as_ref() }.log2());
+    // Relaxed: as in `retired_tables`.
+    limbo.memory().retired_tables.fetch_add(bytes, Ordering::Relaxed);
+    // SAFETY: the caller's promise; a table starts with a link.
+    unsafe { limbo.retire(pinned, table.as_ptr().cast(), TABLE, bytes) };
+}
+
+/// Retires a node.
+///
+/// # Safety
+/// As [`Limbo::retire`]; the node came from the limbo's allocator.
+pub(super) unsafe fn retire_node<C: Codec>(
+    limbo: &Limbo<Memory<C>>,
+    pinned: &Pinned,
+    node: *const Node,
+    len: usize,
+) {
+    // SAFETY: the caller's promise; a node starts with a link.
+    unsafe { limbo.retire(pinned, node.cast_mut().cast(), NODE, Node::bytes(len)) };
+}

@@ -1,0 +1,143 @@
+//! The map: a hash table whose every operation is lock-free, also while it grows and shrinks.
+//!
+//! # Problem
+//!
+//! A hash table is easy to share as long as nothing moves. Three things make it difficult without a lock:
+//!
+//! - *Two words, one step*: key and value cannot be written together, and a reader that gets the key of one entry and the
+//!   value of another has got nonsense.
+//! - *Moving house*: when the table grows, each entry has to be in the old table or in the new one at every moment, for
+//!   every reader and writer, with any number of threads moving it and any of them stopped half-way.
+//! - *Removal*: a slot that is used again looks like it did before.
+//!
+//! The answer here is one rule. A bucket is a cache line with a header word, and *one word decides*: a cell is immutable
+//! from the header exchange that makes it valid to the one that makes it invalid, and every change of a bucket is exactly
+//! one exchange of its header. To freeze a bucket is then to set one bit of the header; what is frozen cannot change, so
+//! any number of helpers can copy it out, and no late thread can spoil anything.
+//!
+//! # Shape
+//!
+//! ```text
+//!  current ──► Table ──next──► Table                     next: only while a migration is under way
+//!                │
+//!                ├─ bucket 0   header │ key key key │ lane lane lane lane      one cache line
+//!                ├─ bucket 1     │
+//!                │               └──► Node { version, entries }                overflow: immutable, copied on write
+//!                ⋮
+//! ```
+//!
+//! The bucket of a key is the top bits of its hash, so that in tables of all sizes the order of the buckets is the order
+//! of the hashes. Three entries fit a bucket. What finds no place stands in an overflow node, whose address is in the
+//! header, so that exchanging the node is a change like any other. The header maps each cell to one of four *lanes*, where
+//! the values are; one lane is always free, and an update writes into it and exchanges the lanes in the header. So inserts,
+//! updates and removals touch one line and allocate nothing, but where more than three keys meet.
+//!
+//! The engine moves pairs of words ([`engine`]). What they mean is the codec's: small keys and values themselves, behind a
+//! bijection that is also the hash ([`words`]); or the hash and a pointer to an immutable entry ([`entry`]). On top are the
+//! safe map of Rust types ([`typed`]) and the map of elements that are described at run time ([`blob`]).
+//!
+//! # Invariants
+//!
+//! 1. A valid cell and its lane are not written to. A cell that is not valid is written only by the thread that reserved
+//!    it, the free lane only by the thread that set CLAIMED. A node is never written to once it is in a header.
+//! 2. Every change of what a bucket contains is one successful exchange of its header, and no header value repeats while a
+//!    thread that saw it is pinned ([`header`]).
+//! 3. A frozen header does not change any more but for MOVED.
+//! 4. The header of a bucket in a table that is being filled leaves zero once: to a header with everything that the frozen
+//!    parents hold for it. No writer goes on in it before MOVED is set on all parents of the group.
+//! 5. A table gets its next one only while it is the current one: all of its own buckets are live then.
+//! 6. An entry is in the map once, or, during a migration, in a parent that has not MOVED and in a child that nobody has
+//!    changed yet.
+//!
+//! # Linearization points
+//!
+//! | operation | takes effect at |
+//! |---|---|
+//! | insert, replace, remove | the successful exchange of the header (1) |
+//! | a lookup, a key that is there already or is not there | the last load of the header by `validate` |
+//! | a hit in an overflow node | the first load of the header |
+//! | a region of a scan | the last load of its bucket's header |
+//! | migration | at no point: what the map contains does not change |
+//!
+//! # Ordering pairs
+//!
+//! - (1) header exchange, freeze, `set_moved` (AcqRel) → header load (Acquire): the cells, the node, the frozen contents,
+//!   the table's `next`, the live children that the header speaks of. All changes of a header are read-modify-writes, so
+//!   each continues the release sequences of those before.
+//! - (2) every store to a key word or lane (Release) → the Acquire fence in `validate`: a reader that saw a word of a cell
+//!   or lane that is being used again then sees the header change that came before the re-use, and so not the header it
+//!   began with. Writers need no fence: if their exchange succeeds, it happens before the exchange that takes the cell out
+//!   of use, and so their reads before its re-use.
+//! - (3) the store of FREE (Release) → the exchange FREE → RESERVED (Acquire): the header that the reserver loads next is
+//!   not older than the one that made the cell invalid, so it tells the right lane.
+//! - (4) `set_next` (Release) → `next` (Acquire): the zeroed buckets and fields of the new table.
+//! - (5) the exchange of `current` (AcqRel) → its load (Acquire): a thread that begins with the new table sees all of its
+//!   buckets live.
+//! - (6) the additions to `done` and `mark` (AcqRel) → their loads: whoever finds a migration complete has seen MOVED
+//!   on every bucket, and passes it on by (5).
+//!
+//! # Progress
+//!
+//! Lock-free, all of it, in the strict sense. An exchange fails only because another one succeeded; at most one in three of
+//! those is a claim or its return, of which an operation makes one each in a bucket. Nobody waits:
+//!
+//! - a thread that is stopped between reserving and publishing withholds one cell, or the free lane, or, if it was filling a
+//!   child, up to three cells; the others use what is left, and the node when nothing is;
+//! - a thread that is stopped while it moves a group, or before it reports its chunk, is made up for: a writer of the group
+//!   moves it, and when everything is handed out, everybody goes over what is not known to be done;
+//! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
+//!   one fails and changes nothing.
+//!
+//! Nodes are named by 48 bits of their address. Where the allocator tags addresses in their top byte there is "no memory"
+//! for nodes; such platforms are not supported.
+//!
+//! A lookup writes nothing to the map. `len` is wait-free.
+//!
+//! # Reclamation
+//!
+//! Everything runs under a pin. Nodes are retired by the thread whose exchange replaced them, or whose `set_moved` was the
+//! one that set the bit; entries by the thread whose exchange took them out; tables by the winner of the exchange of
+//! `current`. Words are not retired at all. A stalled pin holds back what is retired meanwhile: old tables among it, so the
+//! map does not shrink while more than its own size of them is waiting.
+//!
+//! # References
+//!
+//! The bucket with a snapshot word is CLHT's (David, Guerraoui, Trigonakis, *Asynchronized concurrency*, ASPLOS 2015), the
+//! line-sized bucket with chained growth and prefetched batches DLHT's (Tzimas et al., HPDC 2024), freezing and copying by
+//! anybody C. Click's (*A lock-free hash table*, JavaOne 2007), copy-on-write overflow ParlayHash's. The composition is
+//! new; `models/map` has the exhaustive model that it was checked with.
+
+mod blob;
+mod bucket;
+mod change;
+mod count;
+mod draft;
+mod engine;
+mod entry;
+mod hash;
+mod header;
+mod memory;
+mod migrate;
+#[cfg(all(test, loom))]
+mod models;
+mod node;
+mod resize;
+mod room;
+mod scan;
+mod table;
+mod typed;
+mod words;
+
+pub use hash::{MapHasher, RandomState};
+pub use typed::{Decision, ExchangeError, InsertError, Map, MapStats, Updated};
+
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use blob::{BlobMap, Done, Elements};
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use entry::Intent;
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use hash::{ByteHash, random_seed, spread};
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use resize::Stats;
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use words::WordMap;

@@ -1,0 +1,309 @@
+//! The engine in loom: every interleaving of small programs on tiny tables, within the preemption bound.
+//!
+//! Buckets have one cell and two lanes here, tables two buckets and more, chunks one. Positions are chosen, not hashed:
+//! those with the top bit clear are in bucket 0 of a table of two.
+
+use std::vec::Vec;
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::change::{Change, Plan};
+use super::engine::Engine;
+use super::hash::Mixer;
+use super::words::{Word, Words};
+use crate::mem::{Allocator, NoMemory};
+use crate::reclaim::Domain;
+
+type Map = Engine<Words>;
+
+fn map() -> Arc<Map> {
+    let domain = Domain::new().unwrap();
+    Arc::new(Engine::new(&domain, Allocator::process(), Words { mixer: Mixer::new(0) }, 0).unwrap())
+}
+
+/// Two positions in bucket 0 of a table of two, of which the second moves to bucket 1 of four; and one in bucket 1.
+const A: u64 = 0x1000;
+const B: u64 = 1 << 62 | 0x2000;
+const C: u64 = 1 << 63 | 0x3000;
+
+fn get(map: &Map, key: u64) -> Option<u64> {
+    map.get(&map.pin(), &Word(key)).map(|pair| pair.value)
+}
+
+fn change(map: &Map, key: u64, mut plan: impl FnMut(Option<u64>) -> Plan) -> Change {
+    let pinned = map.pin();
+    let done = map.change(&pinned, &Word(key), |old| Ok::<_, NoMemory>(plan(old.map(|pair| pair.value))));
+    done.unwrap().finish()
+}
+
+fn insert(map: &Map, key: u64, value: u64) -> bool {
+    let done = change(map, key, |old| if old.is_some() { Plan::Keep } else { Plan::Store(value) });
+    done == Change::Inserted
+}
+
+fn add(map: &Map, key: u64, by: u64) {
+    change(map, key, |old| Plan::Store(old.unwrap_or(0) + by));
+}
+
+fn remove(map: &Map, key: u64) -> Option<u64> {
+    match change(map, key, |_| Plan::Remove) {
+        Change::Removed(pair) => Some(pair.value),
+        _ => None,
+    }
+}
+
+fn contents(map: &Map) -> Vec<(u64, u64)> {
+    let mut all = Vec::new();
+    let mut first = Some(0);
+    while let Some(at) = first {
+        let pinned = map.pin();
+        let region = map.region(&pinned, at);
+        let _ = region.try_for_each(map.codec(), |pair| {
+            all.push((pair.key, pair.value));
+            core::ops::ControlFlow::<()>::Continue(())
+        });
+        first = region.next();
+    }
+    all.sort_unstable();
+    all
+}
+
+fn spawn<R: 'static>(map: &Arc<Map>, run: impl FnOnce(&Map) -> R + 'static) -> thread::JoinHandle<R> {
+    let map = map.clone();
+    thread::spawn(move || run(&map))
+}
+
+#[test]
+fn insert_and_insert_of_one_key() {
+    loom::model(|| {
+        let map = map();
+        let other = spawn(&map, |map| insert(map, A, 1));
+        let mine = insert(&map, A, 2);
+        let theirs = other.join().unwrap();
+        assert!(mine != theirs, "exactly one wins");
+        assert_eq!(contents(&map), [(A, if mine { 2 } else { 1 })]);
+        assert_eq!(map.len(), 1);
+    });
+}
+
+/// One cell for two: one of them goes to a node.
+#[test]
+fn insert_and_insert_in_one_bucket() {
+    loom::model(|| {
+        let map = map();
+        let other = spawn(&map, |map| insert(map, A, 1));
+        assert!(insert(&map, B, 2));
+        assert!(other.join().unwrap());
+        assert_eq!(contents(&map), [(A, 1), (B, 2)]);
+    });
+}
+
+#[test]
+fn insert_and_remove() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        let other = spawn(&map, |map| remove(map, A));
+        let mine = insert(&map, A, 2);
+        assert_eq!(other.join().unwrap(), Some(1));
+        assert_eq!(contents(&map), if mine { vec![(A, 2)] } else { vec![] });
+    });
+}
+
+/// One free lane for two: the second one has to take another way.
+#[test]
+fn update_and_update() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        let other = spawn(&map, |map| add(map, A, 10));
+        add(&map, A, 100);
+        other.join().unwrap();
+        assert_eq!(contents(&map), [(A, 111)]);
+    });
+}
+
+#[test]
+fn update_and_remove() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        let other = spawn(&map, |map| remove(map, A).unwrap());
+        add(&map, A, 100);
+        let removed = other.join().unwrap();
+        assert_eq!(contents(&map), if removed == 1 { vec![(A, 100)] } else { vec![] });
+    });
+}
+
+/// With a node in play: both keys are updated, one in the cell, one in the node.
+#[test]
+fn update_and_update_in_a_full_bucket() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, B, 2);
+        let other = spawn(&map, |map| add(map, A, 10));
+        add(&map, B, 100);
+        other.join().unwrap();
+        assert_eq!(contents(&map), [(A, 11), (B, 102)]);
+    });
+}
+
+/// The cell of a removed key is used again under a reader's eyes: it gets the key's value, or none.
+#[test]
+fn get_while_the_cell_is_used_again() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        let other = spawn(&map, |map| {
+            remove(map, A);
+            insert(map, B, 2);
+        });
+        assert!(matches!(get(&map, A), None | Some(1)));
+        assert!(matches!(get(&map, B), None | Some(2)));
+        other.join().unwrap();
+    });
+}
+
+/// Updates go back and forth between the lanes: a reader sees them in order, and never a half one.
+#[test]
+fn get_and_updates() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        let other = spawn(&map, |map| {
+            add(map, A, 1);
+            add(map, A, 1);
+        });
+        let first = get(&map, A).unwrap();
+        let second = get(&map, A).unwrap();
+        assert!((1..=3).contains(&first) && (first..=3).contains(&second));
+        other.join().unwrap();
+    });
+}
+
+/// Begins the migration of the current table, which has 2^`from` buckets, and leaves it to the others.
+fn begin(map: &Map, from: u32, to: u32) {
+    let pinned = map.pin();
+    let table = map.table(&pinned);
+    assert_eq!(table.log2(), from);
+    map.resize(table, to).unwrap();
+    assert!(table.is_migrating());
+}
+
+fn assist(map: &Map) {
+    let pinned = map.pin();
+    map.assist(&pinned, map.table(&pinned)).unwrap();
+}
+
+#[test]
+fn two_helpers_grow() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, B, 2);
+        begin(&map, 1, 2);
+        let other = spawn(&map, assist);
+        assist(&map);
+        other.join().unwrap();
+        assert_eq!(contents(&map), [(A, 1), (B, 2)]);
+        assist(&map);
+        assist(&map);
+        let pinned = map.pin();
+        assert_eq!(map.table(&pinned).log2(), 2);
+        assert_eq!(contents(&map), [(A, 1), (B, 2)]);
+    });
+}
+
+#[test]
+fn two_helpers_shrink() {
+    loom::model(|| {
+        let map = map();
+        begin(&map, 1, 2);
+        assist(&map);
+        assist(&map);
+        insert(&map, A, 1);
+        insert(&map, B, 2);
+        begin(&map, 2, 1);
+        let other = spawn(&map, |map| {
+            let pinned = map.pin();
+            let table = map.table(&pinned);
+            // Both on the same group.
+            if let Some(next) = table.next() {
+                map.migrate(&pinned, table, next, 0).unwrap();
+            }
+        });
+        assist(&map);
+        other.join().unwrap();
+        assert_eq!(contents(&map), [(A, 1), (B, 2)]);
+    });
+}
+
+/// A writer meets the bucket while a helper moves it, and a reader looks on.
+#[test]
+fn helper_writer_and_reader_grow() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        begin(&map, 1, 2);
+        let helper = spawn(&map, assist);
+        let writer = spawn(&map, |map| add(map, A, 1));
+        let first = get(&map, A).unwrap();
+        let second = get(&map, A).unwrap();
+        assert!(first <= second && (1..=2).contains(&second));
+        helper.join().unwrap();
+        writer.join().unwrap();
+        assert_eq!(contents(&map), [(A, 2)]);
+    });
+}
+
+/// Two writers in the same bucket that is to be moved: each key ends with its own value.
+#[test]
+fn two_writers_grow() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        begin(&map, 1, 2);
+        let other = spawn(&map, |map| insert(map, B, 2));
+        let removed = remove(&map, A);
+        assert!(other.join().unwrap());
+        assert_eq!(removed, Some(1));
+        assert_eq!(contents(&map), [(B, 2)]);
+    });
+}
+
+/// A scan beside a migration meets each key once.
+#[test]
+fn scan_while_growing() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let other = spawn(&map, |map| {
+            assist(map);
+            assist(map);
+        });
+        assert_eq!(contents(&map), [(A, 1), (C, 3)]);
+        other.join().unwrap();
+    });
+}
+
+/// One thread removes what the other one has moved.
+#[test]
+fn remove_while_shrinking() {
+    loom::model(|| {
+        let map = map();
+        begin(&map, 1, 2);
+        assist(&map);
+        assist(&map);
+        insert(&map, A, 1);
+        insert(&map, B, 2);
+        begin(&map, 2, 1);
+        let other = spawn(&map, |map| remove(map, A));
+        add(&map, B, 1);
+        assert_eq!(other.join().unwrap(), Some(1));
+        assert_eq!(contents(&map), [(B, 3)]);
+    });
+}

@@ -1,0 +1,182 @@
+//! The codec of small entries: keys and values of at most eight bytes, in the cells themselves.
+//!
+//! The key word is the key under a seeded bijection, so that it is the key's hash at the same time; the value word is the
+//! value. Nothing is allocated for an entry, and nothing retired.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use super::bucket::{Pair, Probe};
+use super::change::{Change, Plan};
+use super::engine::Engine;
+use super::hash::Mixer;
+use super::memory::{CODEC, Codec, Memory};
+use crate::mem::{Allocator, NoMemory};
+use crate::options::Options;
+use crate::reclaim::{Limbo, Link, Pinned};
+
+/// See the module's text.
+pub(super) struct Words {
+    pub(super) mixer: Mixer,
+}
+
+/// A map from words to words.
+pub(crate) struct WordMap {
+    pub(super) engine: Engine<Words>,
+    /// As the codec's; nearer.
+    pub(super) mixer: Mixer,
+}
+
+impl WordMap {
+    pub(super) fn new(seed: u64, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
+        let (domain, allocator) = options.resolve()?;
+        let mixer = Mixer::new(seed);
+        Ok(Self { engine: Engine::new(&domain, allocator, Words { mixer }, capacity)?, mixer })
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&self, key: u64) -> Word {
+        Word(self.mixer.mix(key))
+    }
+
+    /// The value of `key`.
+    #[inline(always)]
+    pub(crate) fn get(&self, key: u64) -> Option<u64> {
+        let pinned = self.engine.pin();
+        self.engine.get(&pinned, &self.word(key)).map(|pair| pair.value)
+    }
+
+    /// Stores what `new` makes of the present value, if anything. Returns the present value.
+    #[inline(always)]
+    fn store(&self, key: u64, new: impl Fn(Option<u64>) -> Option<u64>) -> Result<Option<u64>, NoMemory> {
+        let pinned = self.engine.pin();
+        let done = self.engine.change(&pinned, &self.word(key), |old| {
+            Ok::<_, NoMemory>(new(old.map(|pair| pair.value)).map_or(Plan::Keep, Plan::Store))
+        })?;
+        Ok(before(done.finish()))
+    }
+
+    /// Inserts `key`, if it is not there. Returns the present value if it is.
+    #[inline]
+    pub(crate) fn insert(&self, key: u64, value: u64) -> Result<Option<u64>, NoMemory> {
+        self.store(key, |old| if old.is_some() { None } else { Some(value) })
+    }
+
+    /// Inserts `key` or replaces its value. Returns the replaced one.
+    #[inline]
+    pub(crate) fn upsert(&self, key: u64, value: u64) -> Result<Option<u64>, NoMemory> {
+        self.store(key, |_| Some(value))
+    }
+
+    /// Replaces the value of `key`, if it is there. Returns the replaced one.
+    #[inline]
+    pub(crate) fn replace(&self, key: u64, value: u64) -> Result<Option<u64>, NoMemory> {
+        self.store(key, |old| old.and(Some(value)))
+    }
+
+    /// Replaces the value of `key` by `desired`, if it is `expected`. Returns the value before.
+    #[inline]
+    pub(crate) fn compare_exchange(
+        &self,
+        key: u64,
+        expected: u64,
+        desired: u64,
+    ) -> Result<Option<u64>, NoMemory> {
+        self.store(key, |old| if old == Some(expected) { Some(desired) } else { None })
+    }
+
+    /// Adds to the value of `key`, which counts as 0 if it is not there. Returns the value before.
+    #[inline]
+    pub(crate) fn fetch_add(&self, key: u64, delta: u64) -> Result<u64, NoMemory> {
+        let before = self.store(key, |old| Some(old.unwrap_or(0).wrapping_add(delta)))?;
+        Ok(before.unwrap_or(0))
+    }
+
+    /// Removes `key`. Returns its value.
+    #[inline]
+    pub(crate) fn remove(&self, key: u64) -> Result<Option<u64>, NoMemory> {
+        let pinned = self.engine.pin();
+        let done = self.engine.change(&pinned, &self.word(key), |_| Ok::<_, NoMemory>(Plan::Remove))?;
+        Ok(before(done.finish()))
+    }
+}
+
+/// The value that was there before a change.
+#[inline(always)]
+fn before(change: Change) -> Option<u64> {
+    match change {
+        Change::Kept(pair) => pair.map(|pair| pair.value),
+        Change::Inserted => None,
+        Change::Replaced(pair) | Change::Removed(pair) => Some(pair.value),
+    }
+}
+
+/// What a reference into a map of words refers to: a word of its own, which lives as long as the guard.
+#[repr(C)]
+pub(super) struct Lent {
+    link: Link,
+    value: u64,
+}
+
+impl Lent {
+    const LAYOUT: Layout = Layout::new::<Self>();
+
+    /// A copy of `value` that lives until `pinned`, and all that were pinned before this call, are gone.
+    pub(super) fn lend(
+        limbo: &Limbo<Memory<Words>>,
+        pinned: &Pinned,
+        value: u64,
+    ) -> Result<*const u64, NoMemory> {
+        let lent = limbo.memory().allocator.allocate(Self::LAYOUT)?.cast::<Self>();
+        // SAFETY: fresh memory of this layout.
+        unsafe { lent.write(Self { link: Link::new(), value }) };
+        // SAFETY: in bounds.
+        let value = unsafe { &raw const (*lent.as_ptr()).value };
+        // SAFETY: it starts with a link; nobody but the caller, who is pinned, ever learns of it.
+        unsafe { limbo.retire(pinned, lent.as_ptr().cast(), CODEC, Self::LAYOUT.size()) };
+        Ok(value)
+    }
+}
+
+// SAFETY: the only blocks of this codec are lent words, which are plain memory.
+unsafe impl Codec for Words {
+    #[inline]
+    fn position(&self, key: u64) -> u64 {
+        key
+    }
+
+    unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, _kind: u8) {
+        // SAFETY: not null.
+        let block = unsafe { NonNull::new_unchecked(block.cast::<u8>()) };
+        // SAFETY: made in `Lent::lend`, retired once; its time has come.
+        unsafe { allocator.release(block, Lent::LAYOUT) };
+    }
+
+    unsafe fn discard(&self, _allocator: &Allocator, _entry: Pair) {}
+}
+
+/// A key under the map's bijection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word(pub(super) u64);
+
+impl Probe for Word {
+    #[inline(always)]
+    fn position(&self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn may_be(&self, key: u64) -> bool {
+        key == self.0
+    }
+
+    #[inline(always)]
+    unsafe fn is(&self, _entry: Pair) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn key(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,173 @@
+//! Sticky hazards: protection of large blocks that costs nothing while a thread stays on one.
+//!
+//! # Problem
+//!
+//! A pin protects everything for the length of one operation, costs a locked instruction each time, and a thread that
+//! stalls under one holds back all that is retired meanwhile. A container whose threads work on the same large block
+//! for thousands of operations, as a queue's do on a segment, wants the opposite: to name the one block that it uses,
+//! once, and to hold back that one and no more, however long it sleeps.
+//!
+//! # Shape
+//!
+//! ```text
+//!  ThreadRecord ─► lanes[0]  { Head: P, Tail: P }      one lane for each container (modulo LANES),
+//!                  lanes[1]  { Head: -, Tail: Q }      one slot in it for each role of a block
+//!                  ...
+//! ```
+//!
+//! This is Michael's hazard pointer with one change: the slot is not cleared when the operation ends. The next one loads
+//! the container's pointer; if that is what the slot names already, the block is protected without a store or a fence.
+//! Only when the container has moved to another block is the slot written, followed by the usual fence and check.
+//!
+//! # Invariants
+//!
+//! 1. A block is unlinked from every pointer it can be protected through before it is scanned for, for good: it is not
+//!    linked again before a scan has found it free.
+//! 2. *Protection.* Let a thread store `P` in its slot, then fence, and later load `P` from the container's pointer,
+//!    the slot unchanged. Then no scan frees `P` while the slot stays as it is. For if the scanner's fence comes before
+//!    this one, the load sees that `P` was unlinked, against what was assumed; and if it comes after, the scan sees the
+//!    slot. It does not matter when before the load the slot was written, nor whether `P` was another block at the same
+//!    address then: this is why the slot may stay as it is from one operation to the next.
+//! 3. A slot is written by the thread that holds its record only.
+//!
+//! # Ordering pairs
+//!
+//! - (1) the SeqCst fence after a slot was written ↔ (2) the SeqCst fence after a block was unlinked: store-load on both
+//!   sides, as in invariant 2.
+//! - (3) the Release store that overwrites a slot → (4) the Acquire load of the scan that finds the block named no more:
+//!   all that was done with the block happens before it is freed.
+//!
+//! # Re-entrance
+//!
+//! Slots belong to a thread, not to an operation. When an operation lets other code run (an allocator's hook), that
+//! code may use this lane; the operation protects its block anew afterwards.
+
+use core::ptr;
+
+use super::domain::Domain;
+use super::thread::Member;
+use crate::sync::{AtomicPtr, Ordering, fence};
+
+/// Lanes of a thread: containers are spread over them in the order of their creation. Two containers on one lane cost a
+/// fence whenever a thread goes from one to the other.
+const LANES: usize = 8;
+
+/// What a container protects a block as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Head = 0,
+    Tail = 1,
+}
+
+/// The slots of one thread for one lane, on a line of their own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slots([AtomicPtr<()>; 2]);
+
+/// The slots of one thread.
+#[derive(Default)]
+pub(super) struct Lanes([Slots; LANES]);
+
+impl Lanes {
+    /// Protects nothing any more.
+    pub(super) fn clear(&self) {
+        for slot in self.0.iter().flat_map(|slots| &slots.0) {
+            // (3)
+            slot.store(ptr::null_mut(), Ordering::Release);
+        }
+    }
+}
+
+/// A container's part in the hazards of its domain.
+pub(crate) struct Hazards {
+    domain: Domain,
+    lane: usize,
+}
+
+impl Hazards {
+    pub(crate) fn new(domain: &Domain) -> Self {
+        // Relaxed: any number will do.
+        let lane = domain.shared().lanes.fetch_add(1, Ordering::Relaxed) % LANES;
+        Self { domain: domain.clone(), lane }
+    }
+
+    /// The calling thread's slots for this container.
+    ///
+    /// Progress: lock-free; allocates on the thread's first use of the domain.
+    #[inline]
+    pub(crate) fn lane(&self) -> Lane<'_> {
+        Lane { member: self.domain.member(), hazards: self }
+    }
+
+    /// Before [`Hazards::named`], after the blocks to be asked for were unlinked.
+    pub(crate) fn before_scan(&self) {
+        // (2)
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether a thread protects `block`, or may be about to find that it came too late. If not, no thread will: the
+    /// block can be freed.
+    ///
+    /// The block was unlinked from all pointers that it is protected through, then [`Hazards::before_scan`] was called.
+    pub(crate) fn named<T>(&self, block: *mut T) -> bool {
+        let lane = self.lane;
+        let slots = self.domain.shared().threads.iter().flat_map(|record| &record.value.lanes.0[lane].0);
+        // (4) Acquire: pairs with (3).
+        slots.map(|slot| slot.load(Ordering::Acquire)).any(|named| ptr::eq(named, block.cast()))
+    }
+}
+
+/// The calling thread's slots for one container.
+pub(crate) struct Lane<'a> {
+    member: Member,
+    hazards: &'a Hazards,
+}
+
+impl Lane<'_> {
+    #[inline]
+    fn slot(&self, role: Role) -> &AtomicPtr<()> {
+        &self.member.record().lanes.0[self.hazards.lane].0[role as usize]
+    }
+
+    /// Loads `source` and protects what it points to, until this thread protects something else in this role.
+    ///
+    /// Progress: lock-free: it repeats only when the container has moved on to another block.
+    #[inline]
+    pub(crate) fn protect<T>(&self, role: Role, source: &AtomicPtr<T>) -> *mut T {
+        // Acquire: the block's contents, as the container's own pairs say. After (1) of this slot it is also the load
+        // that invariant 2 speaks of.
+        let block = source.load(Ordering::Acquire);
+        // Relaxed: only this thread writes the slot.
+        if ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
+            return block;
+        }
+        self.move_to(role, source, block)
+    }
+
+    #[cold]
+    fn move_to<T>(&self, role: Role, source: &AtomicPtr<T>, mut block: *mut T) -> *mut T {
+        loop {
+            // (3) Release: ends the use of the block that was named before.
+            self.slot(role).store(block.cast(), Ordering::Release);
+            // (1)
+            fence(Ordering::SeqCst);
+            // Acquire: as in `protect`.
+            let now = source.load(Ordering::Acquire);
+            if ptr::eq(now, block) {
+                return block;
+            }
+            block = now;
+        }
+    }
+
+    /// This thread does not use `block` any more, in whatever role.
+    pub(crate) fn leave<T>(&self, block: *mut T) {
+        for role in [Role::Head, Role::Tail] {
+            // Relaxed: only this thread writes the slot.
+            if ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
+                // (3)
+                self.slot(role).store(ptr::null_mut(), Ordering::Release);
+            }
+        }
+    }
+}
