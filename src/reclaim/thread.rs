@@ -10,7 +10,7 @@
 use core::cell::{Cell, RefCell};
 use core::ptr;
 
-use super::domain::Shared;
+use super::domain::{Domain, Shared};
 use super::hazard::Lanes;
 use super::pinned::Pinned;
 use crate::mem::{Counted, Record};
@@ -64,6 +64,8 @@ struct Thread {
     /// The handle used last, and the domain it belongs to. The pointer is into `handles`, which boxes them.
     last_domain: Cell<*const Shared>,
     last: Cell<*const Handle>,
+    /// Its record.
+    last_record: Cell<*const Record<ThreadRecord>>,
     #[expect(clippy::vec_box, reason = "`last` points at a handle, so handles must not move")]
     handles: RefCell<Vec<Box<Handle>>>,
     /// Whether deferred calls are running on this thread.
@@ -75,6 +77,7 @@ impl Thread {
         Self {
             last_domain: Cell::new(ptr::null()),
             last: Cell::new(ptr::null()),
+            last_record: Cell::new(ptr::null()),
             handles: RefCell::new(Vec::new()),
             collecting: Cell::new(false),
         }
@@ -111,15 +114,15 @@ pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collect
         .unwrap_or_else(|_| stray(shared, collector))
 }
 
-/// The calling thread's record in a domain, for work that needs no pin.
+/// The calling thread's record in a domain, for work that needs no pin. Two words, so that it stays in registers.
 pub(super) struct Member {
     record: *const Record<ThreadRecord>,
-    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
-    _stray: Option<Handle>,
+    /// The boxed handle of a thread whose thread-local storage is gone, which ends with the operation; else null.
+    stray: *mut Handle,
 }
 
 impl Member {
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&self) -> &ThreadRecord {
         // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
         let record = unsafe { &*self.record };
@@ -127,27 +130,39 @@ impl Member {
     }
 }
 
-/// The calling thread's membership in the domain that `shared` and `collector` belong to.
-#[inline]
-pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+impl Drop for Member {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        fn end(stray: *mut Handle) {
+            // SAFETY: from `Box::into_raw` in `stray_member`, ended once.
+            drop(unsafe { Box::from_raw(stray) });
+        }
+        if !self.stray.is_null() {
+            end(self.stray);
+        }
+    }
+}
+
+/// The calling thread's membership in `domain`, whose shared part is at `shared`.
+#[inline(always)]
+pub(super) fn member(shared: *const Shared, domain: &Domain) -> Member {
     THREAD
         .try_with(|thread| {
-            let handle = if ptr::eq(thread.last_domain.get(), &raw const **shared) {
-                thread.last.get()
-            } else {
-                handle(thread, shared, collector)
-            };
-            // SAFETY: as in `pin`.
-            let record = unsafe { (*handle).record };
-            Member { record, _stray: None }
+            if !ptr::eq(thread.last_domain.get(), shared) {
+                let (shared, collector) = domain.parts();
+                handle(thread, shared, collector);
+            }
+            Member { record: thread.last_record.get(), stray: ptr::null_mut() }
         })
-        .unwrap_or_else(|_| stray_member(shared, collector))
+        .unwrap_or_else(|_| stray_member(domain))
 }
 
 #[cold]
-fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
-    let handle = Handle::new(shared, collector);
-    Member { record: handle.record, _stray: Some(handle) }
+fn stray_member(domain: &Domain) -> Member {
+    let (shared, collector) = domain.parts();
+    let handle = Box::new(Handle::new(shared, collector));
+    Member { record: handle.record, stray: Box::into_raw(handle) }
 }
 
 /// A pin with a handle that is not the last one used, or a new one.
@@ -177,6 +192,7 @@ fn handle(
                 }
             };
         thread.last.set(&raw const **handle);
+        thread.last_record.set(handle.record);
         thread.last_domain.set(&raw const **shared);
         dead
     };
