@@ -109,11 +109,13 @@ public:
                 conex_domain* origin;
             };
             const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
+                detail::tsan_acquire(ctx);
                 const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
                 detail::tsan_acquire(opened->origin);
                 opened->deleter(static_cast<T*>(ptr));
             };
             std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
+            detail::tsan_release(packed.get());
             detail::check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
             static_cast<void>(packed.release());
         }

@@ -164,12 +164,13 @@ public:
         static_assert(std::is_invocable_v<F&, T&&>, "conex: consume_all needs a function that takes a T&&");
         struct context {
             F& consume;
+            const conex_stack* self;
             detail::memory* owner;
             detail::stash caught;
-        } here{consume, elements_.owner(), {}};
+        } here{consume, native_handle(), elements_.owner(), {}};
         const conex_take_fn take = [](void* image, void* ctx) noexcept {
             context& at = *static_cast<context*>(ctx);
-            detail::tsan_acquire(at.owner);
+            detail::tsan_acquire(at.self);
             if (!at.caught.full()) {
                 at.caught.run(0, [&] {
                     static_cast<void>(at.consume(std::move(detail::object_at<T>(image))));

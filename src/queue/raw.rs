@@ -76,7 +76,7 @@ enum Look {
 impl<S: Slot> RawQueue<S> {
     /// An empty queue whose segments have about `segment` slots; 0 leaves it to the queue.
     pub(crate) fn new(slot: S, options: &Options, segment: usize) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         let shape = Shape { slot };
         let capacities = shape.capacities(segment);
         let store = Store::new(shape, capacities, allocator, Hazards::new(&domain));

@@ -50,11 +50,13 @@
 
 use core::cell::Cell;
 use core::ptr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_utils::CachePadded;
 
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;
+use super::thread;
 use crate::mem::{Counted, NoMemory};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence, yield_now};
 
@@ -105,10 +107,15 @@ impl Meta {
         (self.0 >> 32) * 16
     }
 
-    /// The meta of a block of `kind` and `bytes` on top of a chain that says `self`.
-    fn on_top(self, kind: u8, bytes: usize) -> Self {
+    /// `bytes` as they are counted: in whole units.
+    fn units(bytes: usize) -> u64 {
+        (bytes as u64).div_ceil(16).min(Self::UNITS_MAX)
+    }
+
+    /// The meta of a block of `kind` and `units` on top of a chain that says `self`.
+    fn on_top(self, kind: u8, units: u64) -> Self {
         let count = (self.count() + 1).min(Self::COUNT_MAX);
-        let units = ((self.0 >> 32) + (bytes as u64).div_ceil(16)).min(Self::UNITS_MAX);
+        let units = ((self.0 >> 32) + units).min(Self::UNITS_MAX);
         Self(units << 32 | count << 3 | u64::from(kind & 7))
     }
 }
@@ -117,7 +124,8 @@ impl Meta {
 ///
 /// # Safety
 /// `dispose` may be called until the [`Limbo`] is dropped, and after a `mem::forget` of it for ever, from any thread:
-/// it must not use anything that may have ended by then.
+/// it must not use anything that may have ended by then. If code that `dispose` runs drops the limbo, that call goes on
+/// after the drop.
 pub(crate) unsafe trait Dispose: Send + Sync {
     /// Ends the life of `block`, which was retired with `kind`.
     ///
@@ -279,6 +287,7 @@ impl Bins {
     #[inline]
     unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
         let open = &self.open[pinned.shard() % SHARDS];
+        let units = Meta::units(bytes);
         // Acquire: pairs with (1); the head's `meta` is read.
         let mut head = open.load(Ordering::Acquire);
         let meta = loop {
@@ -288,7 +297,7 @@ impl Bins {
                 // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
                 unsafe { &*head }.meta.get()
             };
-            let meta = below.on_top(kind, bytes);
+            let meta = below.on_top(kind, units);
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
             // at most, atomically.
             let link = unsafe { &*block };
@@ -303,13 +312,15 @@ impl Bins {
                 Err(now) => head = now,
             }
         };
-        pinned.count_retired(bytes);
+        // What is added here is taken off again by the chain's sum, so both count in units.
+        let bytes = units * 16;
+        pinned.count_retired(bytes as usize);
         // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
         // come.
         if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
-        let before = meta.bytes().saturating_sub(bytes as u64);
+        let before = meta.bytes().saturating_sub(bytes);
         let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
         if meta.count() % BATCH == 0 || grown {
             self.seal(pinned.shard() % SHARDS, pinned);
@@ -436,15 +447,25 @@ impl Bins {
 
     /// Disposes of everything, now.
     ///
+    /// A destructor that is running in a disposal of this limbo may be what closes it: the last owner of a container may
+    /// lie in the container itself. This thread then does not wait for itself, and takes over what its own disposals
+    /// have not come to yet.
+    ///
     /// # Safety
     /// Nobody uses the container any more.
-    pub(super) unsafe fn close(&self) {
+    unsafe fn close(&self) {
         // (6) Relaxed and a fence: store-load against `visit`.
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
+        let mine = || Disposing::of_this_thread().filter(|disposing| ptr::eq(disposing.bins, self.whole));
+        let inside = mine().count();
         // Acquire: pairs with the Release of the leaving visitor.
-        while self.busy.load(Ordering::Acquire) != 0 {
+        while self.busy.load(Ordering::Acquire) != inside {
             yield_now();
+        }
+        for disposing in mine() {
+            // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
+            unsafe { self.dispose_rest(&disposing.rest) };
         }
         let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
         for chain in chains {
@@ -452,24 +473,39 @@ impl Bins {
             let head = chain.swap(ptr::null_mut(), Ordering::Acquire);
             if head != RESERVED {
                 // SAFETY: nobody reads blocks of this container any more, and the swap made the chain ours.
-                unsafe { self.dispose_chain(head) };
+                unsafe { self.dispose_chain(&Cell::new(head)) };
             }
         }
     }
 
+    /// Disposes of a whole chain; `chain` is always the part that is still to come.
+    ///
     /// # Safety
     /// The caller took the chain by a swap, and nobody reads its blocks any more.
-    unsafe fn dispose_chain(&self, head: *mut Link) {
+    unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>) {
+        // SAFETY: the chain is ours, and its head says how much it is.
+        if let Some(head) = unsafe { chain.get().as_ref() } {
+            let meta = head.meta.get();
+            self.shared.count_disposed(meta.count(), meta.bytes());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.dispose_rest(chain) };
+    }
+
+    /// # Safety
+    /// As [`Bins::dispose_chain`].
+    unsafe fn dispose_rest(&self, chain: &Cell<*mut Link>) {
         /// Goes on after a destructor that panicked; a second panic ends the process, as in any drop.
-        struct Rest<'a>(&'a Bins, *mut Link);
+        struct Rest<'a>(&'a Bins, &'a Cell<*mut Link>);
         impl Rest<'_> {
-            fn run(&mut self) {
-                while !self.1.is_null() {
-                    let block = self.1;
+            fn run(&self) {
+                while !self.1.get().is_null() {
+                    let block = self.1.get();
                     // SAFETY: a block of the chain, not disposed of yet.
                     let link = unsafe { &*block };
-                    // Relaxed: the swap that took the chain acquired it.
-                    self.1 = link.next.load(Ordering::Relaxed);
+                    // Relaxed: the swap that took the chain acquired it. Written before the block's own end, which may
+                    // close the limbo and so take over the rest.
+                    self.1.set(link.next.load(Ordering::Relaxed));
                     let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
                     unsafe { (self.0.dispose)(self.0.whole, block, kind) };
@@ -481,13 +517,44 @@ impl Bins {
                 self.run();
             }
         }
-        if head.is_null() {
-            return;
+        Rest(self, chain).run();
+    }
+}
+
+/// A chain that a visit is disposing of. Those of a thread lie on its stack and are linked, innermost first.
+pub(super) struct Disposing {
+    bins: *const Bins,
+    rest: Cell<*mut Link>,
+    outer: *const Disposing,
+}
+
+impl Disposing {
+    fn of_this_thread() -> impl Iterator<Item = &'static Self> {
+        let mut at = thread::disposing();
+        core::iter::from_fn(move || {
+            // SAFETY: null, or on this thread's stack further up, where it stays until the caller has returned.
+            let disposing = unsafe { at.as_ref() }?;
+            at = disposing.outer;
+            Some(disposing)
+        })
+    }
+
+    /// Disposes of the chain `head`.
+    ///
+    /// # Safety
+    /// As [`Bins::dispose_chain`]; the caller is in a visit.
+    unsafe fn run(bins: &Bins, head: *mut Link) {
+        struct Done(*const Disposing);
+        impl Drop for Done {
+            fn drop(&mut self) {
+                thread::set_disposing(self.0);
+            }
         }
-        // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { &*head }.meta.get();
-        self.shared.count_disposed(meta.count(), meta.bytes());
-        Rest(self, head).run();
+        let this = Self { bins: bins.whole, rest: Cell::new(head), outer: thread::disposing() };
+        let _done = Done(this.outer);
+        thread::set_disposing(&raw const this);
+        // SAFETY: the caller's promise.
+        unsafe { bins.dispose_chain(&this.rest) };
     }
 }
 
@@ -504,7 +571,9 @@ impl Graced {
     /// The grace period of the chain in the slot is over.
     fn call(self) {
         let Self(bins, slot, phase) = self;
-        {
+        // A destructor must not unwind; if one does, it ends here: the collector would forget the other calls of its
+        // bag, and the thread's operation that happened to run this is none of the destructor's business.
+        let end = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the reference that `seal` took is given up only below.
             let bins = unsafe { &*bins };
             let _leave = bins.shared.phases.leave_on_drop(phase);
@@ -512,8 +581,14 @@ impl Graced {
                 // (4) Acquire pairs with (3); null when the limbo was emptied by its close.
                 let chain = bins.sealed[slot].swap(ptr::null_mut(), Ordering::Acquire);
                 // SAFETY: sealed under a pin that has ended, with all others of its time; the swap made it ours.
-                unsafe { bins.dispose_chain(chain) };
+                unsafe { Disposing::run(bins, chain) };
             });
+        }));
+        // The panic's message has been written. What it carries could panic in its own end, but not for ever.
+        if let Err(panic) = end
+            && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+        {
+            core::mem::forget(again);
         }
         // SAFETY: the reference was ours, and nothing uses the limbo after this.
         unsafe { Bins::release(bins) };
