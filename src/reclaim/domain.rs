@@ -209,10 +209,9 @@ impl Domain {
         &self.core.shared
     }
 
-    /// The calling thread's record, without a pin.
-    #[inline]
-    pub(super) fn member(&self) -> thread::Member {
-        thread::member(&self.core.shared, &self.core.collector)
+    /// What a thread needs to become a member.
+    pub(super) fn parts(&self) -> (&Counted<Shared>, &crossbeam_epoch::Collector) {
+        (&self.core.shared, &self.core.collector)
     }
 
     /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no

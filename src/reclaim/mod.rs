@@ -19,6 +19,10 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
+//! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
+//! there also tells it when to step aside ([`pace`]).
+//!
 //! A [`Domain`] has a clock of its own. Containers in different domains do not hold up each other's memory; most
 //! programs use the default one.
 //!
@@ -54,6 +58,7 @@ mod domain;
 mod guard;
 mod hazard;
 pub(crate) mod limbo;
+mod pace;
 mod phases;
 mod pinned;
 mod retired;

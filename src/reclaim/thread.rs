@@ -10,7 +10,7 @@
 use core::cell::{Cell, RefCell};
 use core::ptr;
 
-use super::domain::Shared;
+use super::domain::{Domain, Shared};
 use super::hazard::Lanes;
 use super::limbo::Disposing;
 use super::pinned::Pinned;
@@ -191,15 +191,15 @@ pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collect
     THREAD.try_with(|thread| thread.pin(shared, collector)).unwrap_or_else(|_| late_pin(shared, collector))
 }
 
-/// The calling thread's record in a domain, for work that needs no pin.
+/// The calling thread's record in a domain, for work that needs no pin. Two words, so that it stays in registers.
 pub(super) struct Member {
     record: *const Record<ThreadRecord>,
-    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
-    _stray: Option<Handle>,
+    /// The boxed handle of a thread whose thread-local storage is gone, which ends with the operation; else null.
+    stray: *mut Handle,
 }
 
 impl Member {
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&self) -> &ThreadRecord {
         // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
         let record = unsafe { &*self.record };
@@ -207,22 +207,43 @@ impl Member {
     }
 }
 
-/// The calling thread's membership in the domain that `shared` and `collector` belong to.
-#[inline]
-pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+impl Drop for Member {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        fn end(stray: *mut Handle) {
+            // SAFETY: from `Box::into_raw` in `stray_member`, ended once.
+            drop(unsafe { Box::from_raw(stray) });
+        }
+        if !self.stray.is_null() {
+            end(self.stray);
+        }
+    }
+}
+
+/// The calling thread's membership in `domain`, whose shared part is at `shared`.
+#[inline(always)]
+pub(super) fn member(shared: *const Shared, domain: &Domain) -> Member {
     THREAD
         .try_with(|thread| {
+            let handle = if ptr::eq(thread.last_domain.get(), shared) {
+                thread.last.get()
+            } else {
+                let (shared, collector) = domain.parts();
+                thread.find(shared, collector)
+            };
             // SAFETY: as in `Thread::pin`.
-            let record = unsafe { (*thread.handle(shared, collector)).record };
-            Member { record, _stray: None }
+            let record = unsafe { (*handle).record };
+            Member { record, stray: ptr::null_mut() }
         })
-        .unwrap_or_else(|_| stray_member(shared, collector))
+        .unwrap_or_else(|_| stray_member(domain))
 }
 
 #[cold]
-fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
-    let handle = Handle::new(shared, collector);
-    Member { record: handle.record, _stray: Some(handle) }
+fn stray_member(domain: &Domain) -> Member {
+    let (shared, collector) = domain.parts();
+    let handle = Box::new(Handle::new(shared, collector));
+    Member { record: handle.record, stray: Box::into_raw(handle) }
 }
 
 /// Whether the calling thread has a pin of the domain: a session, or an operation further up its stack that runs
