@@ -159,6 +159,11 @@ proptest! {
     }
 }
 
+/// Options with a domain of their own, so that nothing is left at the end of the test.
+fn private() -> Options {
+    Options::new().domain(&Domain::new().expect("memory"))
+}
+
 /// Counts its drops, and panics in the one that it is told to.
 struct Counted {
     drops: Rc<Cell<usize>>,
@@ -176,7 +181,7 @@ impl Drop for Counted {
 fn dropping_a_queue_drops_each_element_once() {
     for (pushed, popped, segment) in [(0, 0, 0), (1, 0, 0), (100, 0, 3), (100, 40, 7), (1000, 1000, 0)] {
         let drops = Rc::new(Cell::new(0));
-        let queue = Queue::with_segments(&Options::new(), segment).expect("memory");
+        let queue = Queue::with_segments(&private(), segment).expect("memory");
         for _ in 0..pushed {
             queue.push(Counted { drops: drops.clone(), panic_at: 0 });
         }
@@ -192,7 +197,7 @@ fn dropping_a_queue_drops_each_element_once() {
 #[test]
 fn a_destructor_that_panics_stops_no_other() {
     let drops = Rc::new(Cell::new(0));
-    let queue = Queue::with_segments(&Options::new(), 4).expect("memory");
+    let queue = Queue::with_segments(&private(), 4).expect("memory");
     for _ in 0..20 {
         queue.push(Counted { drops: drops.clone(), panic_at: 7 });
     }
@@ -201,6 +206,7 @@ fn a_destructor_that_panics_stops_no_other() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "the default domain lives as long as the process")]
 fn the_std_traits_work() {
     let mut queue: Queue<u32> = (0..10).collect();
     queue.extend(10..20);

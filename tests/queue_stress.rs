@@ -143,12 +143,17 @@ fn large_and_owning_elements() {
     run(Plan { producers: 2, consumers: 2, batch: 5, segment: 4 }, Box::new, |element: Box<Stamp>| *element);
 }
 
+/// Options with a domain of their own, so that nothing is left at the end of the test.
+fn private() -> Options {
+    Options::new().domain(&Domain::new().expect("memory"))
+}
+
 /// Each thread pushes before it pops, so no pop can find the queue empty.
 #[test]
 fn never_empty() {
     let rounds = if cfg!(miri) { 40 } else { 40_000 };
     for segment in [1, 2, 16, 0] {
-        let queue = Queue::with_segments(&Options::new(), segment).expect("memory");
+        let queue = Queue::with_segments(&private(), segment).expect("memory");
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -173,7 +178,7 @@ fn never_empty() {
 /// Elements of one batch come out in their order even if others come between, whatever is given up meanwhile.
 #[test]
 fn batches_keep_their_order_past_slots_that_were_given_up() {
-    let queue = Queue::with_segments(&Options::new(), 24).expect("memory");
+    let queue = Queue::with_segments(&private(), 24).expect("memory");
     let done = AtomicBool::new(false);
     let rounds = if cfg!(miri) { 10 } else { 20_000 };
     thread::scope(|scope| {

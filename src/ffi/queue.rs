@@ -10,15 +10,18 @@
 //! to a queue.
 
 use core::ffi::c_void;
+use core::time::Duration;
 
 use super::boundary::{Answer, answer, array_bytes, not_null, put};
 use super::domain::conex_domain;
 use super::element::{Element, conex_allocator, conex_element};
 use super::handle::{self, Handle};
 use super::options::{self, Extensible};
-use super::status::conex_status::{self, CONEX_EMPTY, CONEX_ERR_NO_MEMORY, CONEX_OK};
+use super::status::conex_status::{
+    self, CONEX_CLOSED, CONEX_EMPTY, CONEX_ERR_NO_MEMORY, CONEX_OK, CONEX_TIMEOUT,
+};
 use crate::mem::{Blob, Typed};
-use crate::queue::RawQueue;
+use crate::queue::{Nothing, RawQueue, Refused};
 
 /// A queue; made by `conex_queue_new`.
 pub struct conex_queue {
@@ -160,6 +163,7 @@ pub unsafe extern "C" fn conex_queue_destroy(queue: *mut conex_queue) -> conex_s
 /// @param element  The element; with `CONEX_OK` it is the queue's.
 ///
 /// @retval CONEX_OK
+/// @retval CONEX_CLOSED         The queue is closed. The element is still the caller's.
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 /// @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
 ///
@@ -174,8 +178,10 @@ pub unsafe extern "C" fn conex_queue_push(queue: *mut conex_queue, element: *con
         let queue = unsafe { handle::get(queue) }?;
         not_null(element)?;
         // SAFETY: readable for one element by the caller's promise.
-        engine!(&queue.engine, raw => unsafe { raw.push(element.cast()) })?;
-        Ok(CONEX_OK)
+        Ok(match engine!(&queue.engine, raw => unsafe { raw.push(element.cast()) }) {
+            Ok(()) => CONEX_OK,
+            Err(why) => refused(why),
+        })
     })
 }
 
@@ -185,9 +191,11 @@ pub unsafe extern "C" fn conex_queue_push(queue: *mut conex_queue, element: *con
 /// @param queue     The queue.
 /// @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
 /// @param n         How many.
-/// @param count     Optional. Receives `n` with `CONEX_OK`, and with `CONEX_ERR_NO_MEMORY` how many are in the queue.
+/// @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
+///                  the queue.
 ///
 /// @retval CONEX_OK
+/// @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 /// @retval CONEX_ERR_INVALID    No array can have `n` elements.
 /// @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
@@ -212,7 +220,7 @@ pub unsafe extern "C" fn conex_queue_push_n(
         let pushed = engine!(&queue.engine, raw => unsafe { raw.push_n(elements.cast(), n) });
         let (done, status) = match pushed {
             Ok(()) => (n, CONEX_OK),
-            Err(done) => (done, CONEX_ERR_NO_MEMORY),
+            Err((done, why)) => (done, refused(why)),
         };
         // SAFETY: the caller's promise.
         unsafe { put(count, done) };
@@ -227,6 +235,7 @@ pub unsafe extern "C" fn conex_queue_push_n(
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_EMPTY
+/// @retval CONEX_CLOSED  The queue is closed, and empty for ever.
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
 /// Progress: lock-free; does not allocate.
@@ -241,7 +250,7 @@ pub unsafe extern "C" fn conex_queue_pop(queue: *mut conex_queue, element: *mut 
         not_null(element)?;
         // SAFETY: writable for one element by the caller's promise.
         let popped = engine!(&queue.engine, raw => unsafe { raw.pop(element.cast()) });
-        Ok(if popped { CONEX_OK } else { CONEX_EMPTY })
+        Ok(popped.map_or_else(nothing, |()| CONEX_OK))
     })
 }
 
@@ -253,8 +262,9 @@ pub unsafe extern "C" fn conex_queue_pop(queue: *mut conex_queue, element: *mut 
 /// @param n         How many at most.
 /// @param count     Receives how many were popped.
 ///
-/// @retval CONEX_OK     At least one was popped, or `n` is 0.
-/// @retval CONEX_EMPTY  `*count` is 0.
+/// @retval CONEX_OK      At least one was popped, or `n` is 0.
+/// @retval CONEX_EMPTY   `*count` is 0.
+/// @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 /// @retval CONEX_ERR_INVALID  No array can have `n` elements.
 ///
@@ -277,8 +287,128 @@ pub unsafe extern "C" fn conex_queue_pop_n(
         // SAFETY: writable for `n` elements by the caller's promise.
         let popped = engine!(&queue.engine, raw => unsafe { raw.pop_n(elements.cast(), n) });
         // SAFETY: the caller's promise.
-        unsafe { put(count, popped) };
-        Ok(if popped == 0 && n > 0 { CONEX_EMPTY } else { CONEX_OK })
+        unsafe { put(count, popped.unwrap_or(0)) };
+        Ok(popped.map_or_else(nothing, |_| CONEX_OK))
+    })
+}
+
+/// Moves the oldest element out of the queue, and waits for one if there is none.
+///
+/// @param queue       The queue.
+/// @param element     Receives the element with `CONEX_OK`; it is the caller's then.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_TIMEOUT  The time was up, and the queue empty.
+/// @retval CONEX_CLOSED   The queue is closed, and empty for ever.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop_wait(
+    queue: *mut conex_queue,
+    element: *mut c_void,
+    timeout_ns: u64,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(element)?;
+        let timeout = Duration::from_nanos(timeout_ns);
+        // SAFETY: writable for one element by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop_wait(element.cast(), timeout) });
+        Ok(popped.map_or_else(nothing, |()| CONEX_OK))
+    })
+}
+
+/// Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
+/// it does not wait for the others.
+///
+/// @param queue       The queue.
+/// @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+/// @param n           How many at most.
+/// @param count       Receives how many were popped.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+///
+/// @retval CONEX_OK       At least one was popped, or `n` is 0.
+/// @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
+/// @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_INVALID  No array can have `n` elements.
+///
+/// Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid, `elements` for `n` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_pop_n_wait(
+    queue: *mut conex_queue,
+    elements: *mut c_void,
+    n: usize,
+    count: *mut usize,
+    timeout_ns: u64,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        batch(queue, elements, n)?;
+        not_null(count)?;
+        let timeout = Duration::from_nanos(timeout_ns);
+        // SAFETY: writable for `n` elements by the caller's promise.
+        let popped = engine!(&queue.engine, raw => unsafe { raw.pop_n_wait(elements.cast(), n, timeout) });
+        // SAFETY: the caller's promise.
+        unsafe { put(count, popped.unwrap_or(0)) };
+        Ok(popped.map_or_else(nothing, |_| CONEX_OK))
+    })
+}
+
+/// Closes the queue, for good: pushes that begin afterwards get `CONEX_CLOSED`. Elements that are in can be popped;
+/// after the last one, pops get `CONEX_CLOSED`, also those that are waiting. A push that is under way succeeds or gets
+/// `CONEX_CLOSED`. To close a closed queue does nothing.
+///
+/// @param queue  The queue.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_close(queue: *mut conex_queue) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        engine!(&queue.engine, raw => raw.close());
+        Ok(CONEX_OK)
+    })
+}
+
+/// Tells whether the queue was closed.
+///
+/// @param queue   The queue.
+/// @param closed  Receives the answer with `CONEX_OK`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// Pointers that are not null are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_queue_is_closed(queue: *const conex_queue, closed: *mut bool) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let queue = unsafe { handle::get(queue) }?;
+        not_null(closed)?;
+        // SAFETY: the caller's promise.
+        unsafe { put(closed, engine!(&queue.engine, raw => raw.is_closed())) };
+        Ok(CONEX_OK)
     })
 }
 
@@ -328,6 +458,21 @@ pub unsafe extern "C" fn conex_queue_is_empty(queue: *const conex_queue, empty: 
         unsafe { put(empty, engine!(&queue.engine, raw => raw.is_empty())) };
         Ok(CONEX_OK)
     })
+}
+
+fn refused(why: Refused) -> conex_status {
+    match why {
+        Refused::NoMemory => CONEX_ERR_NO_MEMORY,
+        Refused::Closed => CONEX_CLOSED,
+    }
+}
+
+fn nothing(why: Nothing) -> conex_status {
+    match why {
+        Nothing::Empty => CONEX_EMPTY,
+        Nothing::Closed => CONEX_CLOSED,
+        Nothing::TimedOut => CONEX_TIMEOUT,
+    }
 }
 
 /// Checks the array of a batch.

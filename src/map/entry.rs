@@ -218,7 +218,7 @@ pub(super) struct EntryMap<S: Shape> {
 
 impl<S: Shape> EntryMap<S> {
     pub(super) fn new(shape: S, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         Ok(Self { engine: Engine::new(&domain, allocator, Entries { shape }, capacity)? })
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct WordMap {
 
 impl WordMap {
     pub(super) fn new(seed: u64, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         let mixer = Mixer::new(seed);
         Ok(Self { engine: Engine::new(&domain, allocator, Words { mixer }, capacity)?, mixer })
     }

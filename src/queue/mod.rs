@@ -26,7 +26,7 @@
 //! |---|---|
 //! | – | not filled yet |
 //! | FULL | its element is in the queue, or was taken by the popper that has its number |
-//! | POISON | given up by its popper; the pusher will set FULL as well, learn that it came too late, and go elsewhere |
+//! | POISON | given up; the pusher will set FULL as well, learn that it came too late, and go elsewhere |
 //! | both | the same; or FULL came just before POISON and the popper, seeing that, took the element |
 //!
 //! The last case is decided by the order of two read-modify-writes of one word; both sides see it in the old value.
@@ -48,6 +48,18 @@
 //! begun, those in between had not set FULL, and the numbers before were taken by poppers. So nobody polls slots away
 //! from slow pushers, and a pusher that sleeps between its two steps does not cost the poppers a thing.
 //!
+//! # Close
+//!
+//! Closing sets a bit in `enqueue` of the last segment, which puts every number that is taken afterwards behind the last
+//! slot, and then puts a seal in the place of its successor. From the seal on the queue is closed. Who finds the bit sets
+//! the seal before it goes on, so nobody is turned away before that moment. Pushes that had their numbers before may
+//! still succeed; but a popper that finds nothing in a closed queue first gives up the slots of those that are still
+//! under way, whose pushers then find the queue closed. So what it says, "closed and empty", stays true.
+//!
+//! # Waiting
+//!
+//! `pop_wait` sleeps on an event count (see `event`); pushes look whether anybody does.
+//!
 //! # Invariants
 //!
 //! 1. The element of a slot is written by the pusher that has its number, before FULL, and read by the popper that has
@@ -68,6 +80,8 @@
 //! | push | the first moment at which its own slot, or that of a successful push with a later number, becomes FULL |
 //! | pop | the later of its own addition to `dequeue` and the moment of the push whose element it takes |
 //! | pop, `is_empty`: empty | the load of `enqueue`; at the end of a segment that of `next` |
+//! | `close` | the exchange that sets the seal, whoever does it; successful pushes are before it |
+//! | pop: closed | the last load of a state word, when all slots are given up, taken, or were never to be filled |
 //! | `is_empty`: not empty | the second load of `dequeue`, which shows that the element that was seen is still there |
 //!
 //! Both sequences of moments are in the order of the numbers, so it is a FIFO. A push's moment is within its call: it
@@ -85,8 +99,10 @@
 //!   The argument above speaks of moments, and so of one order of all these. On x86-64 and Arm they cost no more than
 //!   their weaker forms.
 //! - (7) protection: pairs (1) to (4) of [`hazard`](crate::reclaim).
+//!   The seal, the slots that a closed queue's poppers give up, and the accesses of (10) belong to that order as well.
 //! - (8) putting a segment on a waiting list → taking the list; (9) putting one into the pool → taking it out: Release
 //!   to Acquire, for all that was done with the segment before.
+//! - (10) the event count: a pusher sets FULL and loads `waiting`, a waiter adds to `waiting` and looks: see `event`.
 //!
 //! # Progress
 //!
@@ -111,6 +127,7 @@
 //! lies in the slot, whatever its size, since each slot has one writer and one reader; emptiness is read off the slots;
 //! hazards stay from one operation to the next.
 
+mod event;
 mod raw;
 mod segment;
 mod shape;
@@ -120,8 +137,9 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use std::time::Duration;
 
-pub(crate) use raw::RawQueue;
+pub(crate) use raw::{Nothing, RawQueue, Refused};
 
 use crate::mem::{NoMemory, Typed};
 use crate::options::Options;
@@ -178,18 +196,18 @@ impl<T> Queue<T> {
     /// Progress: lock-free if the allocator is. Allocates a segment now and then.
     ///
     /// # Panics
-    /// If there is no memory for a segment; see [`Queue::try_push`].
+    /// If there is no memory for a segment, or the queue is closed; see [`Queue::try_push`].
     #[inline]
     pub fn push(&self, element: T) {
-        assert!(self.try_push(element).is_ok(), "no memory for a queue's segment");
+        assert!(self.try_push(element).is_ok(), "no memory for a queue's segment, or the queue is closed");
     }
 
-    /// Appends `element`, or gives it back if there is no memory.
+    /// Appends `element`, or gives it back if there is no memory or the queue is closed ([`Queue::is_closed`] tells).
     ///
     /// Progress: lock-free if the allocator is. Allocates a segment now and then.
     ///
     /// # Errors
-    /// The element, if there is no memory for a segment.
+    /// The element.
     #[inline]
     pub fn try_push(&self, element: T) -> Result<(), T> {
         let element = MaybeUninit::new(element);
@@ -197,7 +215,7 @@ impl<T> Queue<T> {
         match unsafe { self.raw.push(element.as_ptr().cast()) } {
             Ok(()) => Ok(()),
             // SAFETY: initialised above, and the failed push did not take it.
-            Err(NoMemory) => Err(unsafe { element.assume_init() }),
+            Err(Refused::NoMemory | Refused::Closed) => Err(unsafe { element.assume_init() }),
         }
     }
 
@@ -206,12 +224,13 @@ impl<T> Queue<T> {
     /// Progress: lock-free if the allocator is. Allocates segments as needed.
     ///
     /// # Errors
-    /// Those that are not in the queue, if there is no memory for all; the ones before them are in.
+    /// Those that are not in the queue, if there is no memory for all, or the queue is closed; the ones before them are
+    /// in.
     pub fn push_n(&self, mut elements: Vec<T>) -> Result<(), Vec<T>> {
         // SAFETY: readable for `len` elements.
         let (pushed, result) = match unsafe { self.raw.push_n(elements.as_ptr().cast(), elements.len()) } {
             Ok(()) => (elements.len(), Ok(())),
-            Err(pushed) => (pushed, Err(())),
+            Err((pushed, _)) => (pushed, Err(())),
         };
         let left = elements.len() - pushed;
         let start = elements.as_mut_ptr();
@@ -228,6 +247,8 @@ impl<T> Queue<T> {
 
     /// Takes the oldest element. `None` if the queue was empty at a moment during the call.
     ///
+    /// If the queue was closed before the call, `None` means that it is empty for ever.
+    ///
     /// Progress: lock-free. Does not allocate.
     #[inline]
     pub fn pop(&self) -> Option<T> {
@@ -235,7 +256,22 @@ impl<T> Queue<T> {
         // SAFETY: writable for one element.
         let popped = unsafe { self.raw.pop(element.as_mut_ptr().cast()) };
         // SAFETY: written by a successful pop, which made it ours.
-        popped.then(|| unsafe { element.assume_init() })
+        popped.is_ok().then(|| unsafe { element.assume_init() })
+    }
+
+    /// Takes the oldest element, and waits for one if there is none, for `timeout` at most ([`Duration::MAX`]: for
+    /// ever).
+    ///
+    /// Progress: may block. Who waits sleeps, and costs the pushers one system call an element.
+    ///
+    /// # Errors
+    /// [`PopError::Closed`] when the queue is closed and empty, [`PopError::TimedOut`].
+    pub fn pop_wait(&self, timeout: Duration) -> Result<T, PopError> {
+        let mut element = MaybeUninit::<T>::uninit();
+        // SAFETY: writable for one element.
+        unsafe { self.raw.pop_wait(element.as_mut_ptr().cast(), timeout) }?;
+        // SAFETY: written by a successful pop, which made it ours.
+        Ok(unsafe { element.assume_init() })
     }
 
     /// Takes up to `n` elements, each as by [`Queue::pop`], and appends them to `to`, the oldest first. Returns how
@@ -249,10 +285,43 @@ impl<T> Queue<T> {
         to.reserve(n);
         let end = to.spare_capacity_mut().as_mut_ptr();
         // SAFETY: room for `n` was reserved.
-        let popped = unsafe { self.raw.pop_n(end.cast(), n) };
+        let popped = unsafe { self.raw.pop_n(end.cast(), n) }.unwrap_or(0);
         // SAFETY: that many were written, behind the old ones.
         unsafe { to.set_len(to.len() + popped) };
         popped
+    }
+
+    /// [`Queue::pop_n`], and waits for the first element if there is none, for `timeout` at most; not for the others.
+    /// Reserves room for `n` elements in `to`.
+    ///
+    /// Progress: may block, as [`Queue::pop_wait`].
+    ///
+    /// # Errors
+    /// [`PopError::Closed`] when the queue is closed and empty, [`PopError::TimedOut`].
+    pub fn pop_n_wait(&self, n: usize, to: &mut Vec<T>, timeout: Duration) -> Result<usize, PopError> {
+        to.reserve(n);
+        let end = to.spare_capacity_mut().as_mut_ptr();
+        // SAFETY: room for `n` was reserved.
+        let popped = unsafe { self.raw.pop_n_wait(end.cast(), n, timeout) }?;
+        // SAFETY: that many were written, behind the old ones.
+        unsafe { to.set_len(to.len() + popped) };
+        Ok(popped)
+    }
+
+    /// Closes the queue, for good: pushes that begin afterwards are refused. Elements that are in can be popped. Those
+    /// who wait get what is left, and then [`PopError::Closed`]. A push that is under way succeeds or is refused.
+    ///
+    /// Progress: lock-free; one system call if anybody waits. Does nothing when the queue is closed already.
+    pub fn close(&self) {
+        self.raw.close();
+    }
+
+    /// Whether the queue was closed.
+    ///
+    /// Progress: lock-free.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.raw.is_closed()
     }
 
     /// Takes everything out, oldest first, one element at each step. Those that are left when the iterator is dropped
@@ -276,6 +345,35 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
+    }
+}
+
+/// Why a pop that waits came back without an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PopError {
+    /// The time was up, and the queue empty.
+    TimedOut,
+    /// The queue is closed, and empty for ever.
+    Closed,
+}
+
+impl fmt::Display for PopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the time was up before there was an element",
+            Self::Closed => "the queue is closed and empty",
+        })
+    }
+}
+
+impl std::error::Error for PopError {}
+
+impl From<Nothing> for PopError {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {
+            Nothing::Closed => Self::Closed,
+            Nothing::Empty | Nothing::TimedOut => Self::TimedOut,
+        }
     }
 }
 

@@ -13,12 +13,19 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering, spin_loop};
 
 /// The element was written.
 const FULL: usize = 0b01;
-/// A popper gave the slot up before the element was written, or took the element just when it did.
+/// The slot was given up before the element was written, or took the element just when it did.
 const POISON: usize = 0b10;
 /// Both bits of a slot.
 const BOTH: usize = FULL | POISON;
 /// `FULL` of every slot of a group.
 const ALL_FULL: usize = usize::MAX / 3;
+
+/// The highest bit of `enqueue`: the queue was closed when this segment was the last one, and no more of its numbers are
+/// given out. It makes every number that is taken afterwards one behind the last slot.
+pub(super) const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// What `next` of the last segment of a closed queue is: there will never be another one.
+pub(super) const SEAL: *mut Header = ptr::without_provenance_mut(1);
 
 /// How often a popper looks at a slot whose pusher has taken its number but not written its element, before it gives
 /// the slot up. A pusher needs some ten nanoseconds between the two, if it is not interrupted.
@@ -39,11 +46,11 @@ pub(super) struct Header {
     pub(super) capacity: usize,
     /// How many slots the segments before this one had, ever, modulo the word. Written as `capacity`.
     pub(super) base: usize,
-    /// The segment after this one; null while there is none.
+    /// The segment after this one; null while there is none, [`SEAL`] when there will be none.
     pub(super) next: AtomicPtr<Header>,
     /// The segment below, while this one waits to be freed.
     pub(super) below: AtomicPtr<Header>,
-    /// The number of the next slot to fill. Those from `capacity` on mean: look at `next`.
+    /// The number of the next slot to fill. Those from `capacity` on mean: look at `next`. And [`CLOSED`].
     pub(super) enqueue: CachePadded<AtomicUsize>,
     /// The number of the next slot to empty.
     pub(super) dequeue: CachePadded<AtomicUsize>,
@@ -234,7 +241,7 @@ impl<S: Slot> Segment<S> {
         let mut full = self.is_full(index);
         for _ in 0..PATIENCE {
             // Relaxed: a hint. A number that no pusher has taken is not waited for.
-            if full || self.header().enqueue.load(Ordering::Relaxed) <= index {
+            if full || self.is_set(index) || self.header().enqueue.load(Ordering::Relaxed) <= index {
                 break;
             }
             spin_loop();
@@ -248,13 +255,40 @@ impl<S: Slot> Segment<S> {
         full
     }
 
-    /// Gives slot `index` up. False: it is FULL.
+    /// Whether slot `index` was filled or given up.
+    fn is_set(&self, index: usize) -> bool {
+        let place = self.shape.place(index);
+        // Relaxed: a hint; `poison` decides.
+        (self.word(place).load(Ordering::Relaxed) >> (2 * place.at)) & BOTH != 0
+    }
+
+    /// Gives slot `index` up. False: it is FULL, and was not given up before.
     fn poison(&self, index: usize) -> bool {
         let place = self.shape.place(index);
         // (2) Acquire: pairs with (1) if the element has come after all. Nothing is published: who finds the slot given
         // up reads nothing of this thread's.
         let old = self.word(place).fetch_or(POISON << (2 * place.at), Ordering::Acquire);
-        old & (FULL << (2 * place.at)) == 0
+        (old >> (2 * place.at)) & BOTH != FULL
+    }
+
+    /// Gives up the slots from `from` to before `to` that are not filled. The caller need not have their numbers: it
+    /// knows that the queue is closed, so that their pushers will not find others.
+    pub(super) fn give_up(&self, from: usize, to: usize) {
+        for index in from..to {
+            let place = self.shape.place(index);
+            let word = self.word(place);
+            // Relaxed: the exchange decides.
+            let mut old = word.load(Ordering::Relaxed);
+            // An exchange, because a slot that has just been filled must not be touched. (6) SeqCst: a pusher that fills
+            // the slot afterwards does so after this moment. Relaxed on failure: nothing was learned.
+            while (old >> (2 * place.at)) & BOTH == 0 {
+                let poisoned = old | POISON << (2 * place.at);
+                match word.compare_exchange_weak(old, poisoned, Ordering::SeqCst, Ordering::Relaxed) {
+                    Ok(_) => break,
+                    Err(now) => old = now,
+                }
+            }
+        }
     }
 
     /// Whether one of the slots from `from` to before `to` is FULL and was not given up.

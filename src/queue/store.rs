@@ -2,7 +2,7 @@
 
 use core::ptr::{self, NonNull};
 
-use super::segment::{Header, Segment};
+use super::segment::{Header, SEAL, Segment};
 use super::shape::{Capacities, Shape};
 use crate::mem::{Allocator, NoMemory, Slot};
 use crate::reclaim::{Hazards, Lane};
@@ -177,7 +177,7 @@ impl<S: Slot> Store<S> {
     /// Nobody uses the queue any more, and this is the last call.
     pub(super) unsafe fn free_all(&self, first: *mut Header) {
         let chain = |mut at: *mut Header, next: fn(&Header) -> &AtomicPtr<Header>| {
-            while !at.is_null() {
+            while !at.is_null() && at != SEAL {
                 let this = at;
                 // SAFETY: not freed yet.
                 let header = unsafe { &*this };

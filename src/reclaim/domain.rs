@@ -18,9 +18,16 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 /// The part of a domain that its threads and limbos keep alive.
 pub(super) struct Shared {
     pub(super) threads: Registry<ThreadRecord>,
+    /// Sweeps, and sealed chains until they are disposed of.
     pub(super) phases: Phases,
+    /// Threads that have marked a limbo as dirty and not put it on the list yet.
+    pub(super) marks: Phases,
+    /// How often a sweep had to leave blocks in the open, for lack of a slot to seal them.
+    unsealed: AtomicUsize,
     /// Limbos that hold open blocks, linked by `next_dirty`; each entry owns a reference to its limbo.
     dirty: AtomicPtr<Bins>,
+    /// How many limbos were closed while they were on the dirty list.
+    closed: AtomicUsize,
     disposed_objects: AtomicUsize,
     disposed_bytes: AtomicUsize,
     /// How many containers have been given a lane of hazards.
@@ -47,22 +54,39 @@ impl Shared {
 
     /// Seals what is open in every limbo of the domain. False when something could not be sealed yet.
     fn sweep(&self, pinned: &Pinned) -> bool {
+        let mut all = true;
+        self.take_dirty(|bins| all &= bins.sweep(pinned));
+        all
+    }
+
+    /// Empties the dirty list.
+    fn take_dirty(&self, mut visit: impl FnMut(&Bins)) {
         // Counted before the list is taken: a barrier that finds the list empty because of this sweep waits for it.
         let phase = self.phases.enter();
         let _leave = self.phases.leave_on_drop(phase);
-        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it.
+        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it, and
+        // shows a barrier that finds the list empty the phase entered above.
         let mut at = self.dirty.swap(ptr::null_mut(), Ordering::AcqRel).cast_const();
-        let mut all = true;
         while !at.is_null() {
             // SAFETY: an entry of the list owns a reference to its limbo, and the swap made the list ours.
             let bins = unsafe { &*at };
             let next = bins.next_dirty();
-            all &= bins.sweep(pinned);
+            visit(bins);
             // SAFETY: the entry's reference, given up once.
             unsafe { Bins::release(at) };
             at = next;
         }
-        all
+    }
+
+    /// A sweep left blocks in the open, and their limbo is marked as dirty again.
+    pub(super) fn count_unsealed(&self) {
+        // Release: pairs with the Acquire in `unsealed`; who sees the count sees the mark.
+        self.unsealed.fetch_add(1, Ordering::Release);
+    }
+
+    fn unsealed(&self) -> usize {
+        // Acquire: see `count_unsealed`.
+        self.unsealed.load(Ordering::Acquire)
     }
 
     pub(super) fn count_disposed(&self, objects: u64, bytes: u64) {
@@ -92,7 +116,7 @@ impl Drop for Shared {
 
 /// What is behind all clones of a [`Domain`].
 struct Core {
-    // First, so that it is dropped first: it disposes of what users retired.
+    /// What users retired.
     retired: Owned<Retired>,
     shared: Counted<Shared>,
     collector: crossbeam_epoch::Collector,
@@ -100,9 +124,11 @@ struct Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // Containers hold a clone of the domain, so all their limbos are closed: what is on the dirty list is empty,
-        // and sweeping it gives up the list's references.
-        self.shared.sweep(&thread::pin(&self.shared, &self.collector));
+        // SAFETY: nobody can name the domain any more.
+        unsafe { self.retired.close() };
+        // Containers hold a clone of the domain, so now all limbos are closed: what is on the dirty list is empty, and
+        // nobody puts anything there. What is left are the list's references.
+        self.shared.take_dirty(|_| ());
         // Relaxed: see `has_ended`.
         self.shared.ended.store(true, Ordering::Relaxed);
     }
@@ -123,7 +149,7 @@ pub struct Domain {
 pub struct DomainStats {
     /// Blocks and pointers that were retired and not freed yet.
     pub pending_objects: usize,
-    /// Their bytes, as their retirers gave them.
+    /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
     /// Sessions ([`Guard`]) that are active.
     pub guards: usize,
@@ -136,7 +162,8 @@ pub struct DomainStats {
 pub enum BarrierError {
     /// The time was up; something still holds memory back, most often a guard on another thread.
     TimedOut,
-    /// The calling thread itself holds a guard of this domain, so waiting would never end.
+    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it,
+    /// so waiting would never end.
     Guarded,
 }
 
@@ -144,7 +171,9 @@ impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "the time was up before all retired memory was freed",
-            Self::Guarded => "the calling thread holds a guard of the domain; leave it first",
+            Self::Guarded => {
+                "the calling thread holds a guard of the domain or runs a callback of it; leave that first"
+            }
         })
     }
 }
@@ -155,12 +184,16 @@ impl Domain {
     /// A new domain.
     ///
     /// # Errors
-    /// [`NoMemory`] if the process allocator has none.
+    /// [`NoMemory`] if the process allocator has none. (The two small blocks of crossbeam's collector are an exception:
+    /// if there is none for them, the process ends.)
     pub fn new() -> Result<Self, NoMemory> {
         let shared = Counted::new(Shared {
             threads: Registry::new(),
             phases: Phases::new(),
+            marks: Phases::new(),
+            unsealed: AtomicUsize::new(0),
             dirty: AtomicPtr::new(ptr::null_mut()),
+            closed: AtomicUsize::new(0),
             disposed_objects: AtomicUsize::new(0),
             disposed_bytes: AtomicUsize::new(0),
             lanes: AtomicUsize::new(0),
@@ -243,32 +276,41 @@ impl Domain {
         pinned.flush();
     }
 
+    /// A closed limbo is left on the dirty list, and with it its memory. Nobody may ever sweep the domain, so that those
+    /// that come together are swept here from time to time.
+    pub(super) fn closed_on_the_list(&self) {
+        const MANY: usize = 64;
+        // Relaxed: only a count.
+        if self.core.shared.closed.fetch_add(1, Ordering::Relaxed) % MANY == MANY - 1 {
+            self.flush();
+        }
+    }
+
     /// Waits until everything that was retired in this domain before the call, by any thread, has been freed.
     ///
     /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
     ///
     /// # Errors
-    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain.
+    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain or
+    /// is in a retire callback or destructor that the domain runs.
     pub fn barrier(&self, timeout: Duration) -> Result<(), BarrierError> {
         let begin = Instant::now();
-        // Relaxed: this thread's own record.
-        if self.pin().record().value.sessions.load(Ordering::Relaxed) != 0 {
+        let shared = &self.core.shared;
+        if thread::is_pinned(shared) {
             return Err(BarrierError::Guarded);
         }
-        let shared = &self.core.shared;
-        let mut since = None;
+        let mut attempt = Attempt::new(shared);
         let mut rounds = 0_u32;
         loop {
             {
                 let pinned = self.pin();
-                // The phase is read after the sweep is complete: see `Bins::seal`.
-                if since.is_none() && shared.sweep(&pinned) {
-                    since = Some(shared.phases.now());
-                }
+                attempt.seal(&pinned);
                 pinned.flush();
             }
-            if since.is_some_and(|since| shared.phases.passed(since)) {
-                return Ok(());
+            match attempt.is_over() {
+                Some(true) => return Ok(()),
+                Some(false) => attempt = Attempt::new(shared),
+                None => {}
             }
             if begin.elapsed() >= timeout {
                 return Err(BarrierError::TimedOut);
@@ -309,6 +351,50 @@ impl Domain {
     }
 }
 
+/// One attempt of a barrier to see everything freed. Its steps, each of which starts when the one before it is over:
+///
+/// 1. Wait for the threads that are marking a limbo as dirty. A block that was retired before lies in a limbo that was
+///    marked; once the marks are over it is on the list, or another sweep has it.
+/// 2. Sweep the list. What is sealed now, by this sweep or by another one that was faster, has been counted in `phases`.
+/// 3. Wait for everything that has been counted there.
+///
+/// Another sweep may have found no slot for a limbo it took. That is counted before its phase ends, so the attempt that
+/// waited for it sees the count and does not answer for what was left; and blocks left by a sweep before the attempt
+/// are marked again, by a thread that step 1 waits for.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    /// The count of [`Shared::unsealed`] at the beginning.
+    unsealed: usize,
+    /// Where step 1 began. Read after `unsealed`: see above.
+    marks: usize,
+    /// Where step 3 began.
+    sealed: Option<usize>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let unsealed = shared.unsealed();
+        Self { shared, unsealed, marks: shared.marks.now(), sealed: None }
+    }
+
+    /// Goes as far as step 3, if it can.
+    fn seal(&mut self, pinned: &Pinned) {
+        if self.sealed.is_none() && self.shared.marks.passed(self.marks) {
+            if self.shared.sweep(pinned) {
+                self.sealed = Some(self.shared.phases.now());
+            } else {
+                *self = Self::new(self.shared);
+            }
+        }
+    }
+
+    /// Whether step 3 is over, and if so, whether everything was sealed before it.
+    fn is_over(&self) -> Option<bool> {
+        let over = self.sealed.is_some_and(|sealed| self.shared.phases.passed(sealed));
+        over.then(|| self.shared.unsealed() == self.unsealed)
+    }
+}
+
 /// Lets the others run: a little at first, longer as the wait goes on.
 fn wait(rounds: u32) {
     if rounds < 16 {
@@ -322,20 +408,31 @@ fn wait(rounds: u32) {
 }
 
 #[cfg(not(loom))]
-impl Default for Domain {
-    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
-    /// process.
-    fn default() -> Self {
+impl Domain {
+    /// The default domain, or [`NoMemory`] if there is none for it at its first use.
+    pub(crate) fn try_default() -> Result<Self, NoMemory> {
         static DEFAULT: Once<Core> = Once::new();
         let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
         // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
         let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
-        let core = DEFAULT.get(make, unmake).expect("no memory for the default domain");
+        let core = DEFAULT.get(make, unmake)?;
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };
         let core = owner.clone();
         core::mem::forget(owner);
-        Self { core }
+        Ok(Self { core })
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Domain {
+    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
+    /// process.
+    ///
+    /// # Panics
+    /// If there is no memory for it at its first use.
+    fn default() -> Self {
+        Self::try_default().expect("no memory for the default domain")
     }
 }
 

@@ -33,25 +33,30 @@
 //!   block as its retirer left it. RMWs on one word continue each other's release sequences, so this holds for every
 //!   block of the chain.
 //! - (3) the Release store of a chain in `sealed` → (4) the Acquire swap that takes it for disposal.
-//! - (5) the sweep's clearing of `dirty` happens before its swap (2); a retirer whose CAS (1) reads from that swap
-//!   therefore reads `dirty` as cleared and puts the limbo on the list again.
+//! - (5) the sweep's clearing of `dirty` happens before its exchange (2) of each open stack, an empty one too; a retirer
+//!   whose CAS (1) comes after that exchange therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
+//!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
 //! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
 //!
 //! `retire` and `seal` are lock-free: a CAS fails only because another block was pushed. Dropping the limbo waits for
-//! a thread that is disposing of one of its chains at that moment (it runs destructors that must have run when the
-//! drop returns) and for nothing else.
+//! threads that are disposing of one of its chains at that moment (they run destructors that must have run when the
+//! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
+//! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
 use core::cell::Cell;
 use core::ptr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_utils::CachePadded;
 
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;
+use super::thread;
 use crate::mem::{Counted, NoMemory};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence, yield_now};
 
@@ -102,10 +107,15 @@ impl Meta {
         (self.0 >> 32) * 16
     }
 
-    /// The meta of a block of `kind` and `bytes` on top of a chain that says `self`.
-    fn on_top(self, kind: u8, bytes: usize) -> Self {
+    /// `bytes` as they are counted: in whole units.
+    fn units(bytes: usize) -> u64 {
+        (bytes as u64).div_ceil(16).min(Self::UNITS_MAX)
+    }
+
+    /// The meta of a block of `kind` and `units` on top of a chain that says `self`.
+    fn on_top(self, kind: u8, units: u64) -> Self {
         let count = (self.count() + 1).min(Self::COUNT_MAX);
-        let units = ((self.0 >> 32) + (bytes as u64).div_ceil(16)).min(Self::UNITS_MAX);
+        let units = ((self.0 >> 32) + units).min(Self::UNITS_MAX);
         Self(units << 32 | count << 3 | u64::from(kind & 7))
     }
 }
@@ -114,7 +124,8 @@ impl Meta {
 ///
 /// # Safety
 /// `dispose` may be called until the [`Limbo`] is dropped, and after a `mem::forget` of it for ever, from any thread:
-/// it must not use anything that may have ended by then.
+/// it must not use anything that may have ended by then. If code that `dispose` runs drops the limbo, that call goes on
+/// after the drop.
 pub(crate) unsafe trait Dispose: Send + Sync {
     /// Ends the life of `block`, which was retired with `kind`.
     ///
@@ -155,7 +166,7 @@ unsafe impl<D: Dispose> Send for Inner<D> {}
 // SAFETY: as above.
 unsafe impl<D: Dispose> Sync for Inner<D> {}
 
-/// A limbo that does not keep its domain alive: the domain's own.
+/// A limbo that does not keep its domain alive: the domain's own. Whoever drops it closes it before.
 pub(super) struct Owned<D: Dispose> {
     inner: Counted<Inner<D>>,
 }
@@ -191,20 +202,33 @@ impl<D: Dispose> Owned<D> {
         // SAFETY: the caller's promise.
         unsafe { self.inner.bins.retire(pinned, block, kind, bytes) };
     }
-}
 
-impl<D: Dispose> Drop for Owned<D> {
-    fn drop(&mut self) {
-        // SAFETY: the owner drops the limbo: nobody uses the container any more.
-        unsafe { self.inner.bins.close() };
+    /// Disposes of everything, now. True if the limbo is left on the domain's dirty list.
+    ///
+    /// # Safety
+    /// Nobody uses the container any more.
+    pub(super) unsafe fn close(&self) -> bool {
+        let bins = &self.inner.bins;
+        // SAFETY: the caller's promise.
+        unsafe { bins.close() };
+        // Relaxed: a hint.
+        bins.dirty.load(Ordering::Relaxed)
     }
 }
 
 /// The limbo of one container in one domain, around what the container needs to free its blocks.
 pub(crate) struct Limbo<D: Dispose> {
-    // Dropped in this order: everything is disposed of before the domain may end.
     owned: Owned<D>,
     domain: Domain,
+}
+
+impl<D: Dispose> Drop for Limbo<D> {
+    fn drop(&mut self) {
+        // SAFETY: the owner drops the limbo: nobody uses the container any more.
+        if unsafe { self.owned.close() } {
+            self.domain.closed_on_the_list();
+        }
+    }
 }
 
 impl<D: Dispose> Limbo<D> {
@@ -263,6 +287,7 @@ impl Bins {
     #[inline]
     unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
         let open = &self.open[pinned.shard() % SHARDS];
+        let units = Meta::units(bytes);
         // Acquire: pairs with (1); the head's `meta` is read.
         let mut head = open.load(Ordering::Acquire);
         let meta = loop {
@@ -272,7 +297,7 @@ impl Bins {
                 // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
                 unsafe { &*head }.meta.get()
             };
-            let meta = below.on_top(kind, bytes);
+            let meta = below.on_top(kind, units);
             // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
             // at most, atomically.
             let link = unsafe { &*block };
@@ -287,15 +312,19 @@ impl Bins {
                 Err(now) => head = now,
             }
         };
-        pinned.count_retired(bytes);
-        // Relaxed: see (5): if this reads true although a sweep has cleared it, the sweep's swap is yet to come.
-        if !self.dirty.load(Ordering::Relaxed) {
+        // What is added here is taken off again by the chain's sum, so both count in units.
+        let bytes = units * 16;
+        pinned.count_retired(bytes as usize);
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
-        let before = meta.bytes().saturating_sub(bytes as u64);
+        let before = meta.bytes().saturating_sub(bytes);
         let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
         if meta.count() % BATCH == 0 || grown {
             self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
         }
     }
 
@@ -328,8 +357,11 @@ impl Bins {
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
     fn mark_dirty(&self) {
-        // AcqRel: Release, so that the sweep that clears the flag sees what was retired before; Acquire, so that
-        // `next_dirty` is written after the sweep that cleared it has read it.
+        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
+        let phase = self.shared.marks.enter();
+        let _leave = self.shared.marks.leave_on_drop(phase);
+        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -338,7 +370,8 @@ impl Bins {
         self.shared.push_dirty(self);
     }
 
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it.
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
+    /// of nothing.
     fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
         let Some(slot) = self.reserve() else { return false };
         // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
@@ -397,13 +430,16 @@ impl Bins {
         self.visit(|bins| {
             // (5) Acquire: what was retired before the flag was set is seen by the seals below.
             bins.dirty.swap(false, Ordering::AcqRel);
-            for shard in 0..SHARDS {
-                // Relaxed: a hint; what is pushed from now on marks the limbo dirty again.
-                let empty = bins.open[shard].load(Ordering::Relaxed).is_null();
+            for (shard, open) in bins.open.iter().enumerate() {
+                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
+                // `seal`. Relaxed on failure: `seal` looks again.
+                let null = ptr::null_mut();
+                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
             if !all {
                 bins.mark_dirty();
+                bins.shared.count_unsealed();
             }
         });
         all
@@ -411,15 +447,25 @@ impl Bins {
 
     /// Disposes of everything, now.
     ///
+    /// A destructor that is running in a disposal of this limbo may be what closes it: the last owner of a container may
+    /// lie in the container itself. This thread then does not wait for itself, and takes over what its own disposals
+    /// have not come to yet.
+    ///
     /// # Safety
     /// Nobody uses the container any more.
-    pub(super) unsafe fn close(&self) {
+    unsafe fn close(&self) {
         // (6) Relaxed and a fence: store-load against `visit`.
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
+        let mine = || Disposing::of_this_thread().filter(|disposing| ptr::eq(disposing.bins, self.whole));
+        let inside = mine().count();
         // Acquire: pairs with the Release of the leaving visitor.
-        while self.busy.load(Ordering::Acquire) != 0 {
+        while self.busy.load(Ordering::Acquire) != inside {
             yield_now();
+        }
+        for disposing in mine() {
+            // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
+            unsafe { self.dispose_rest(&disposing.rest) };
         }
         let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
         for chain in chains {
@@ -427,24 +473,39 @@ impl Bins {
             let head = chain.swap(ptr::null_mut(), Ordering::Acquire);
             if head != RESERVED {
                 // SAFETY: nobody reads blocks of this container any more, and the swap made the chain ours.
-                unsafe { self.dispose_chain(head) };
+                unsafe { self.dispose_chain(&Cell::new(head)) };
             }
         }
     }
 
+    /// Disposes of a whole chain; `chain` is always the part that is still to come.
+    ///
     /// # Safety
     /// The caller took the chain by a swap, and nobody reads its blocks any more.
-    unsafe fn dispose_chain(&self, head: *mut Link) {
+    unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>) {
+        // SAFETY: the chain is ours, and its head says how much it is.
+        if let Some(head) = unsafe { chain.get().as_ref() } {
+            let meta = head.meta.get();
+            self.shared.count_disposed(meta.count(), meta.bytes());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.dispose_rest(chain) };
+    }
+
+    /// # Safety
+    /// As [`Bins::dispose_chain`].
+    unsafe fn dispose_rest(&self, chain: &Cell<*mut Link>) {
         /// Goes on after a destructor that panicked; a second panic ends the process, as in any drop.
-        struct Rest<'a>(&'a Bins, *mut Link);
+        struct Rest<'a>(&'a Bins, &'a Cell<*mut Link>);
         impl Rest<'_> {
-            fn run(&mut self) {
-                while !self.1.is_null() {
-                    let block = self.1;
+            fn run(&self) {
+                while !self.1.get().is_null() {
+                    let block = self.1.get();
                     // SAFETY: a block of the chain, not disposed of yet.
                     let link = unsafe { &*block };
-                    // Relaxed: the swap that took the chain acquired it.
-                    self.1 = link.next.load(Ordering::Relaxed);
+                    // Relaxed: the swap that took the chain acquired it. Written before the block's own end, which may
+                    // close the limbo and so take over the rest.
+                    self.1.set(link.next.load(Ordering::Relaxed));
                     let kind = link.meta.get().kind();
                     // SAFETY: invariant 1, and the caller's promise that the time has come.
                     unsafe { (self.0.dispose)(self.0.whole, block, kind) };
@@ -456,13 +517,44 @@ impl Bins {
                 self.run();
             }
         }
-        if head.is_null() {
-            return;
+        Rest(self, chain).run();
+    }
+}
+
+/// A chain that a visit is disposing of. Those of a thread lie on its stack and are linked, innermost first.
+pub(super) struct Disposing {
+    bins: *const Bins,
+    rest: Cell<*mut Link>,
+    outer: *const Disposing,
+}
+
+impl Disposing {
+    fn of_this_thread() -> impl Iterator<Item = &'static Self> {
+        let mut at = thread::disposing();
+        core::iter::from_fn(move || {
+            // SAFETY: null, or on this thread's stack further up, where it stays until the caller has returned.
+            let disposing = unsafe { at.as_ref() }?;
+            at = disposing.outer;
+            Some(disposing)
+        })
+    }
+
+    /// Disposes of the chain `head`.
+    ///
+    /// # Safety
+    /// As [`Bins::dispose_chain`]; the caller is in a visit.
+    unsafe fn run(bins: &Bins, head: *mut Link) {
+        struct Done(*const Disposing);
+        impl Drop for Done {
+            fn drop(&mut self) {
+                thread::set_disposing(self.0);
+            }
         }
-        // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { &*head }.meta.get();
-        self.shared.count_disposed(meta.count(), meta.bytes());
-        Rest(self, head).run();
+        let this = Self { bins: bins.whole, rest: Cell::new(head), outer: thread::disposing() };
+        let _done = Done(this.outer);
+        thread::set_disposing(&raw const this);
+        // SAFETY: the caller's promise.
+        unsafe { bins.dispose_chain(&this.rest) };
     }
 }
 
@@ -479,7 +571,9 @@ impl Graced {
     /// The grace period of the chain in the slot is over.
     fn call(self) {
         let Self(bins, slot, phase) = self;
-        {
+        // A destructor must not unwind; if one does, it ends here: the collector would forget the other calls of its
+        // bag, and the thread's operation that happened to run this is none of the destructor's business.
+        let end = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the reference that `seal` took is given up only below.
             let bins = unsafe { &*bins };
             let _leave = bins.shared.phases.leave_on_drop(phase);
@@ -487,8 +581,14 @@ impl Graced {
                 // (4) Acquire pairs with (3); null when the limbo was emptied by its close.
                 let chain = bins.sealed[slot].swap(ptr::null_mut(), Ordering::Acquire);
                 // SAFETY: sealed under a pin that has ended, with all others of its time; the swap made it ours.
-                unsafe { bins.dispose_chain(chain) };
+                unsafe { Disposing::run(bins, chain) };
             });
+        }));
+        // The panic's message has been written. What it carries could panic in its own end, but not for ever.
+        if let Err(panic) = end
+            && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+        {
+            core::mem::forget(again);
         }
         // SAFETY: the reference was ours, and nothing uses the limbo after this.
         unsafe { Bins::release(bins) };

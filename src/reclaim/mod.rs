@@ -36,9 +36,13 @@
 //!
 //! # Progress
 //!
-//! Pinning, retiring, sealing and flushing are lock-free. The barrier waits, as its timeout says. A thread's first use
-//! of a domain registers it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls:
-//! one small allocation a batch. There a lack of memory ends the process; the containers' own allocations never do.
+//! Pinning, retiring, sealing and flushing are lock-free; every 128th pin of a thread, and every seal, collects, and so
+//! runs what is due in the domain. The barrier waits, as its timeout says. A thread's first use of a domain registers
+//! it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls: one allocation of about
+//! 2 KiB a batch. There a lack of memory ends the process; the containers' own allocations never do.
+//!
+//! Destructors and retire callbacks may come back to every function of the domain and its containers. They run under a
+//! pin, so a barrier in them is refused.
 //!
 //! # References
 //!

@@ -60,15 +60,18 @@ impl Phases {
         self.current.load(Ordering::SeqCst)
     }
 
-    /// Moves the phase on if it may, and says whether all work that was counted before `begin` has ended.
+    /// Moves the phase on as far as it may, and says whether all work that was counted before `begin` has ended.
     pub(super) fn passed(&self, begin: usize) -> bool {
-        // SeqCst here and below: see the module's text.
-        let current = self.current.load(Ordering::SeqCst);
-        if current.wrapping_sub(begin) >= 3 {
-            return true;
-        }
-        if self.under_way[(current + 1) & 1].load(Ordering::SeqCst) == 0 {
-            // A failure means that somebody else moved it.
+        loop {
+            // SeqCst here and below: see the module's text.
+            let current = self.current.load(Ordering::SeqCst);
+            if current.wrapping_sub(begin) >= 3 {
+                return true;
+            }
+            if self.under_way[(current & 1) ^ 1].load(Ordering::SeqCst) != 0 {
+                return false;
+            }
+            // A failure means that somebody else moved it; so this goes round three times at most.
             let _ = self.current.compare_exchange(
                 current,
                 current.wrapping_add(1),
@@ -76,6 +79,5 @@ impl Phases {
                 Ordering::SeqCst,
             );
         }
-        false
     }
 }

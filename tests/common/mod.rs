@@ -2,11 +2,61 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+#[cfg(not(loom))]
+pub(crate) mod c;
+
 use std::alloc::Layout;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use conex::Allocator;
+
+/// The process allocator, which counts what it gave out to each thread: tests of one binary run side by side.
+#[derive(Debug)]
+pub(crate) struct Heap;
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+thread_local! {
+    static LIVE: std::cell::Cell<isize> = const { std::cell::Cell::new(0) };
+    static UNTIL_FAILURE: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
+}
+
+impl Heap {
+    /// Bytes that this thread allocated, less those that it freed.
+    pub(crate) fn live() -> isize {
+        LIVE.get()
+    }
+
+    /// Runs `call`, in which this thread's allocation after `successes` ones fails.
+    pub(crate) fn failing_after<R>(successes: usize, call: impl FnOnce() -> R) -> R {
+        UNTIL_FAILURE.set(successes);
+        let answer = call();
+        UNTIL_FAILURE.set(usize::MAX);
+        answer
+    }
+}
+
+// SAFETY: passes on to the system's allocator.
+unsafe impl std::alloc::GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let left = UNTIL_FAILURE.get();
+        UNTIL_FAILURE.set(left.wrapping_sub(1));
+        if left == 0 {
+            return std::ptr::null_mut();
+        }
+        LIVE.set(LIVE.get() + layout.size() as isize);
+        // SAFETY: the caller's promise.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size() as isize);
+        // SAFETY: the caller's promise.
+        unsafe { std::alloc::System.dealloc(ptr, layout) }
+    }
+}
 
 /// `n`, or little of it under Miri, which is a thousand times slower.
 pub(crate) fn scaled(n: usize) -> usize {
@@ -55,7 +105,7 @@ impl Failing {
         self.outstanding.load(Ordering::SeqCst)
     }
 
-    unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
+    pub(crate) unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
         // SAFETY: `ctx` is what `allocator` gave.
         let this = unsafe { &*ctx.cast::<Self>() };
         if this.until_failure.fetch_sub(1, Ordering::SeqCst) == 0 {
@@ -67,7 +117,12 @@ impl Failing {
         unsafe { std::alloc::alloc(layout) }.cast()
     }
 
-    unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void) {
+    pub(crate) unsafe extern "C-unwind" fn free(
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+        ctx: *mut c_void,
+    ) {
         // SAFETY: as in `alloc`.
         let this = unsafe { &*ctx.cast::<Self>() };
         this.outstanding.fetch_sub(size as isize, Ordering::SeqCst);

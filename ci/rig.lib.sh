@@ -1,0 +1,50 @@
+# shellcheck shell=sh disable=SC2034
+# Shared by the rungs of the verification ladder, which begin with: . "$(dirname "$0")/rig.lib.sh"
+# Afterwards the shell stands in the project's top folder and stops at the first command that fails.
+#
+#   CONEX_TIER      commit (the default: seconds) or soak (as long as told)
+#   CONEX_SECONDS   how long a rung's repeatable part runs in the soak tier
+#   CONEX_SEED      for the rungs that draw at random; each prints the seed it used
+#   CONEX_REPORT    a file to which the rung adds a line for the table of ci/check.sh
+set -eu
+
+cd "$(dirname "$0")/.."
+case ":$PATH:" in *":$HOME/.cargo/bin:"*) ;; *) PATH=$PATH:$HOME/.cargo/bin ;; esac
+export PATH
+
+tier=${CONEX_TIER:-commit}
+rung=$(basename "$0" .sh)
+# Where the rungs build: one folder for all, so that they share what they can.
+target=${CARGO_TARGET_DIR:-$PWD/target}
+export CARGO_TARGET_DIR="$target"
+rig=$target/rig
+mkdir -p "$rig"
+system_libs="-lpthread -ldl -lm"
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# seconds COMMIT : how long a part runs: COMMIT seconds in the commit tier, CONEX_SECONDS in the soak tier.
+seconds() { if [ "$tier" = soak ]; then echo "${CONEX_SECONDS:-600}"; else echo "$1"; fi; }
+
+say() { echo "$rung: $*"; }
+
+# report CASES TEXT... : the result of a part that passed.
+report() {
+    cases=$1
+    shift
+    say "passed: $cases cases: $*"
+    if [ -n "${CONEX_REPORT:-}" ]; then echo "$rung $cases $*" >>"$CONEX_REPORT"; fi
+}
+
+# missing TOOL : a rung without its tool must not look as if it had passed.
+need() {
+    have "$1" && return
+    say "needs $1, which is not installed; ci/setup.sh check installs it" >&2
+    exit 1
+}
+
+# The library that users link, as they get it.
+release_library() {
+    cargo build --locked --release --lib --quiet
+    library=$target/release/libconex.a
+}

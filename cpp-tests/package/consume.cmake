@@ -1,0 +1,66 @@
+# Builds a consumer project from nothing and runs its programs.
+#
+#   SOURCE     its folder          BINARY   where to build it (emptied first)
+#   GENERATOR  of CMake            CONFIGS  build types; `none` is a build without one
+#   ARGS       more arguments for the configure step. CONFIGS and ARGS are separated by |
+#   EXPECT     optional: the configure step must fail and say something that matches this
+#   MOVABLE    optional: the programs must not record where the shared library was when they were linked
+
+string(REPLACE "|" ";" CONFIGS "${CONFIGS}")
+string(REPLACE "|" ";" ARGS "${ARGS}")
+set(greeting "42 and 1 from conex ")
+file(REMOVE_RECURSE "${BINARY}")
+set(programs hello_c hello_cpp)
+if(SOURCE MATCHES "c_only$")
+  set(programs hello_c)
+endif()
+
+function(configure)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BINARY}" -G "${GENERATOR}" ${ARGS} ${ARGV}
+    RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(EXPECT)
+    if(code EQUAL 0)
+      message(FATAL_ERROR "configuring ${SOURCE} with ${ARGS} succeeded, and should not have:\n${out}")
+    elseif(NOT out MATCHES "${EXPECT}")
+      message(FATAL_ERROR "configuring ${SOURCE} failed, but did not say '${EXPECT}':\n${out}")
+    endif()
+  elseif(NOT code EQUAL 0)
+    message(FATAL_ERROR "configuring ${SOURCE} failed:\n${out}")
+  endif()
+endfunction()
+
+function(build_and_run folder)
+  execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BINARY}" ${ARGN}
+    RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "building ${SOURCE} failed:\n${out}")
+  endif()
+  foreach(program IN LISTS programs)
+    execute_process(COMMAND "${folder}/${program}" RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+    if(NOT code EQUAL 0 OR NOT out MATCHES "^${greeting}")
+      message(FATAL_ERROR "${folder}/${program} ended with ${code} and said:\n${out}")
+    endif()
+    message(STATUS "${program}: ${out}")
+    if(MOVABLE)
+      execute_process(COMMAND readelf -d "${folder}/${program}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+      if(NOT dynamic MATCHES "NEEDED[^\n]*\\[libconex\\.so\\.[0-9]+\\]")
+        message(FATAL_ERROR "${program} does not need libconex.so.N by its plain name:\n${dynamic}")
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
+if(GENERATOR MATCHES "Multi-Config")
+  configure()
+  foreach(config IN LISTS CONFIGS)
+    build_and_run("${BINARY}/${config}" --config ${config})
+  endforeach()
+else()
+  foreach(config IN LISTS CONFIGS)
+    string(REGEX REPLACE "^none$" "" type "${config}")
+    configure("-DCMAKE_BUILD_TYPE=${type}")
+    if(NOT EXPECT)
+      build_and_run("${BINARY}")
+    endif()
+  endforeach()
+endif()
