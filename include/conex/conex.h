@@ -882,8 +882,10 @@ CONEX_API conex_status conex_queue_is_empty(const struct conex_queue *queue, boo
  * changed in place; an update puts a new one in its place, and the old one is dropped when nobody can be reading it any
  * more: later, on any thread that uses the domain.
  *
- * Keys and values of at most 8 bytes, without callbacks, lie in the table itself: nothing is allocated for an entry, and
- * nothing retired. All others lie in one block each.
+ * Values of at most 8 bytes, without `drop` and `clone`, lie in the table itself, and so do keys of a fixed size of at most
+ * 8 bytes without callbacks. Other keys lie in one block each. So for counters, whatever their keys, nothing is allocated
+ * and nothing retired but when a key comes or goes. Other values lie in one block with their key, and each update makes a
+ * new one.
  *
  * Callbacks run on the calling thread, under a guard, and may call every function of the library for every object but
  * the one whose creation or destruction is under way.
@@ -1033,7 +1035,7 @@ CONEX_API conex_status conex_map_contains(const conex_map *map, const void *key,
  * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys; or the guard is of another domain or thread.
  * @retval CONEX_ERR_NO_MEMORY
  *
- * Progress: lock-free. Allocates, for a copy, if keys and values have at most 8 bytes and no callbacks.
+ * Progress: lock-free. Allocates, for a copy, if values have at most 8 bytes and no callbacks.
  */
 CONEX_API conex_status conex_map_get_ref(
         const conex_map *map,
@@ -1064,7 +1066,7 @@ CONEX_API conex_status conex_map_get_ref(
  * @retval CONEX_ERR_NO_MEMORY
  * @retval (a negative status)  What the `clone` of the key or of the value returned.
  *
- * Progress: lock-free if the allocator is. Small entries are inserted without allocating, except into a bucket that is
+ * Progress: lock-free if the allocator is. Allocates for keys and values that do not lie in the table, and where a bucket is
  * full.
  */
 CONEX_API conex_status conex_map_insert(

@@ -123,7 +123,7 @@ pub unsafe extern "C" fn conex_map_contains(
 /// @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys; or the guard is of another domain or thread.
 /// @retval CONEX_ERR_NO_MEMORY
 ///
-/// Progress: lock-free. Allocates, for a copy, if keys and values have at most 8 bytes and no callbacks.
+/// Progress: lock-free. Allocates, for a copy, if values have at most 8 bytes and no callbacks.
 ///
 /// # Safety
 /// Pointers that are not null are valid.

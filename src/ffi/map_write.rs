@@ -25,7 +25,7 @@ use crate::map::{Done, Intent};
 /// @retval CONEX_ERR_NO_MEMORY
 /// @retval (a negative status)  What the `clone` of the key or of the value returned.
 ///
-/// Progress: lock-free if the allocator is. Small entries are inserted without allocating, except into a bucket that is
+/// Progress: lock-free if the allocator is. Allocates for keys and values that do not lie in the table, and where a bucket is
 /// full.
 ///
 /// # Safety

@@ -246,7 +246,7 @@ impl<S: Shape> EntryMap<S> {
 
     /// A draft for one change.
     pub(super) fn draft(&self) -> Draft<'_, S> {
-        Draft::new(self.engine.limbo.memory())
+        Draft::new(self.engine.codec(), self.engine.allocator())
     }
 
     /// As [`Engine::change`], with `plan` writing what it stores into the draft. What was taken out is retired. If the

@@ -33,8 +33,8 @@
 //! updates and removals touch one line and allocate nothing, but where more than three keys meet.
 //!
 //! The engine moves pairs of words ([`engine`]). What they mean is the codec's: small keys and values themselves, behind a
-//! bijection that is also the hash ([`words`]); or the hash and a pointer to an immutable entry ([`entry`]). On top are the
-//! safe map of Rust types ([`typed`]) and the map of elements that are described at run time ([`blob`]).
+//! bijection that is also the hash ([`words`]); a pointer to an immutable key, and a small value ([`keyed`]); or the hash and
+//! a pointer to an immutable entry with both ([`entry`]). On top are the safe map of Rust types ([`typed`]) and the map of elements that are described at run time ([`blob`]).
 //!
 //! # Invariants
 //!
@@ -116,6 +116,7 @@ mod engine;
 mod entry;
 mod hash;
 mod header;
+mod keyed;
 mod memory;
 mod migrate;
 #[cfg(all(test, loom))]
