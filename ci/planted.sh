@@ -37,7 +37,7 @@ export CARGO_TARGET_DIR
 # field NAME FIELD : a line of a mutant's head
 field() { sed -n "s/^$2: //p" "$mutants/$1.mutant"; }
 # The rung on the copy; a hang is a failure too.
-run() { (cd "$tree" && unset CONEX_REPORT && timeout 900 sh -c "$1") >"$rig/planted.txt" 2>&1; }
+run() { (cd "$tree" && unset CONEX_REPORT && CONEX_TIER=commit timeout 900 sh -c "$1") >"$rig/planted.txt" 2>&1; }
 
 : >"$rig/planted.table"
 sound=
