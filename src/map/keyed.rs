@@ -135,7 +135,7 @@ pub(super) struct KeyedMap<S: Shape> {
 impl<S: Shape> KeyedMap<S> {
     /// The shape's value is the hash: eight bytes, aligned.
     pub(super) fn new(shape: S, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         Ok(Self { engine: Engine::new(&domain, allocator, Keys(Entries { shape }), capacity)? })
     }
 
