@@ -69,9 +69,14 @@ fn contents(map: &Map) -> Vec<(u64, u64)> {
     all
 }
 
+/// The thread runs under one pin, as in a session: a pin is a fence, and one for each operation would hide what the
+/// operation's own orderings are for.
 fn spawn<R: 'static>(map: &Arc<Map>, run: impl FnOnce(&Map) -> R + 'static) -> thread::JoinHandle<R> {
     let map = map.clone();
-    thread::spawn(move || run(&map))
+    thread::spawn(move || {
+        let _session = map.pin();
+        run(&map)
+    })
 }
 
 #[test]
@@ -156,6 +161,7 @@ fn get_while_the_cell_is_used_again() {
     loom::model(|| {
         let map = map();
         insert(&map, A, 1);
+        let _session = map.pin();
         let other = spawn(&map, |map| {
             remove(map, A);
             insert(map, B, 2);
@@ -172,6 +178,7 @@ fn get_and_updates() {
     loom::model(|| {
         let map = map();
         insert(&map, A, 1);
+        let _session = map.pin();
         let other = spawn(&map, |map| {
             add(map, A, 1);
             add(map, A, 1);
@@ -284,6 +291,7 @@ fn scan_while_growing() {
         insert(&map, A, 1);
         insert(&map, C, 3);
         begin(&map, 1, 2);
+        let _session = map.pin();
         let other = spawn(&map, |map| {
             assist(map);
             assist(map);
