@@ -7,6 +7,7 @@ mod common;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -47,8 +48,12 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
+/// A counter that lives as long as the process, and that leak checkers can find.
 fn live() -> &'static AtomicUsize {
-    Box::leak(Box::new(AtomicUsize::new(0)))
+    static ALL: Mutex<Vec<&AtomicUsize>> = Mutex::new(Vec::new());
+    let counter = Box::leak(Box::new(AtomicUsize::new(0)));
+    ALL.lock().unwrap().push(counter);
+    counter
 }
 
 /// A map in a domain of its own, whose memory the leak checkers see the end of.
