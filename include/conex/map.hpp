@@ -103,9 +103,7 @@ public:
     ///
     /// Lock-free if the allocator is. Allocates, for a copy that the guard keeps, if key and value are trivially copyable
     /// and have at most 8 bytes: then `get` is cheaper. Throws `std::logic_error` for a guard of another domain.
-    [[nodiscard]] const V* find(const guard& session, key_view key) const {
-        return core_.find(session, key);
-    }
+    [[nodiscard]] const V* find(const guard& session, key_view key) const { return core_.find(session, key); }
 
     // ---- changing one key ----------------------------------------------------------------------------------------
 
@@ -170,8 +168,8 @@ public:
     bool erase_if(key_view key, P&& condition) {
         static_assert(std::is_invocable_r_v<bool, P&, const V&>, "conex: erase_if needs a predicate on a const V&");
         return update(key, [&condition](const V* old, slot<V>& next) {
-            if (old != nullptr && condition(*old)) next.remove();
-        }) == change::removed;
+                   if (old != nullptr && condition(*old)) next.remove();
+               }) == change::removed;
     }
 
     /// Replaces the key's value by `desired` if it equals `expected`, as one atomic step.
@@ -219,7 +217,8 @@ public:
     ///
     /// \return the previous value. Only for 8-byte integers. Lock-free; allocates for a new key at most.
     V fetch_add(key_view key, V delta) {
-        static_assert(std::is_integral_v<V> && sizeof(V) == 8, "conex: fetch_add is for values that are 8-byte integers");
+        static_assert(std::is_integral_v<V> && sizeof(V) == 8,
+                      "conex: fetch_add is for values that are 8-byte integers");
         return core_.fetch_add(key, delta);
     }
 

@@ -106,7 +106,8 @@ public:
             F& decide;
             stash caught;
         } here{*this, doubt, decide, {}};
-        const conex_update_fn trampoline = [](const void*, std::size_t, const void* old, void* place, void* ctx) noexcept {
+        const conex_update_fn trampoline = [](const void*, std::size_t, const void* old, void* place,
+                                              void* ctx) noexcept {
             context& at = *static_cast<context*>(ctx);
             if (at.doubt.failed()) return callback_threw;
             tsan_acquire(at.self.handle_);
@@ -121,8 +122,7 @@ public:
         };
         before();
         conex_change change{};
-        const conex_status status =
-            conex_map_update(handle_, probe.data(), probe.size(), trampoline, &here, &change);
+        const conex_status status = conex_map_update(handle_, probe.data(), probe.size(), trampoline, &here, &change);
         after();
         if (here.caught.full()) here.caught.check(status);
         doubt.check(status);

@@ -18,13 +18,13 @@ class map_values : public map_core<K, V, Hash, Eq> {
     using size = std::size_t;
 
 public:
-    using typename base::keys;
-    using typename base::view;
     using base::base;
     using base::native;
     using base::put;
     using base::run;
     using base::update;
+    using typename base::keys;
+    using typename base::view;
 
     const V* find(const guard& session, view key) const {
         const void* image = nullptr;
@@ -171,9 +171,8 @@ private:
     template <class Call>
     std::optional<V> plain(view key, conex_status yields, Call&& call) const {
         element<V> out(nullptr);
-        const conex_status status = run(key, on_throw::miss, [&](const void* data, size length) {
-            return call(data, length, out.address());
-        });
+        const conex_status status =
+            run(key, on_throw::miss, [&](const void* data, size length) { return call(data, length, out.address()); });
         if (status != yields) return std::nullopt;
         return std::optional<V>(*out);
     }
