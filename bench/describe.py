@@ -73,7 +73,6 @@ def main():
         "memory_gib": memory_gib(),
         "system": system(),
         "kernel": platform.release(),
-        "load": [round(x, 2) for x in os.getloadavg()],
         "compilers": {
             "C++": output("c++", "--version").splitlines()[0] if output("c++", "--version") else "",
             "C++ of xlto": output(o.clang, "--version").splitlines()[0] if o.clang and output(o.clang, "--version") else "",

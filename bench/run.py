@@ -104,6 +104,17 @@ def run_once(driver, unit, who, quick, loops, seed):
     return figures, failures
 
 
+def busy():
+    """The share of the processors that others keep busy, over half a second in which this program sleeps."""
+    def read():
+        with open("/proc/stat") as f:
+            return [int(x) for x in f.readline().split()[1:9]]
+    before = read()
+    time.sleep(0.5)
+    spent = [b - a for a, b in zip(before, read())]
+    return 1 - (spent[3] + spent[4]) / max(sum(spent), 1)  # all but idle and iowait; stolen time counts as busy
+
+
 class Progress:
     """One plain line a case; on a terminal also the run in progress, overwritten."""
 
@@ -192,13 +203,14 @@ def main():
     progress = Progress(o.repetitions * sum(len(v) for v in plan.values()))
     failed, shuffle = set(), random.Random(1)
     began = time.monotonic()
-    repetitions = 0
+    repetitions, others = 0, []
     for repetition in range(1, o.repetitions + 1):
         if o.deadline and repetition > least:
             spent = time.monotonic() - began
             if spent + spent / (repetition - 1) > o.deadline:
                 progress.line(f"no time for repetition {repetition}: the report says how many there are")
                 break
+        others.append(round(busy(), 3))
         for unit in units:
             family = unit.partition("/")[0]
             rows = []
@@ -229,6 +241,7 @@ def main():
         "only": o.only,
         "repetitions": repetitions,
         "seconds": round(time.monotonic() - began),
+        "busy": others,
         "units": units,
         "contestants": [c for d in drivers for c in d.contestants],
         "milliseconds": {u: measured_ms(u, o.quick)[0] for u in units},

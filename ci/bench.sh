@@ -57,9 +57,9 @@ unpack() {
     apt-get update -qq >/dev/null 2>&1 || return 1
     (cd "$tree/debs" && apt-get download -qq "$package" >/dev/null 2>&1) || return 1
   fi
-  file=$(ls "$tree/debs/${package}"_*.deb | tail -1)
-  dpkg-deb -x "$file" "$tree/root" || return 1
-  dpkg-deb -f "$file" Version >"$tree/debs/$package.done"
+  file=("$tree/debs/${package}"_*.deb)
+  dpkg-deb -x "${file[-1]}" "$tree/root" || return 1
+  dpkg-deb -f "${file[-1]}" Version >"$tree/debs/$package.done"
 }
 
 if [[ ${BENCH_PEERS:-1} != 0 ]]; then
@@ -78,6 +78,7 @@ if [[ ${BENCH_PEERS:-1} != 0 ]]; then
 fi
 
 # ---- Rust: the peers, and conex in its forms --------------------------------------------------------------------------
+export PYTHONDONTWRITEBYTECODE=1
 unset CARGO_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 log=$tree/build.log
 : >"$log"
@@ -147,7 +148,10 @@ if ! build cmake; then
     fi
   done
   peers=("${fit[@]}")
-  configure && build cmake || { grep -E 'error|undefined|FAILED' "$log" | head -30 >&2; exit 1; }
+  if ! { configure && build cmake; }; then
+    grep -E 'error|undefined|FAILED' "$log" | head -30 >&2
+    exit 1
+  fi
 fi
 drivers=$tree/cmake/drivers
 rm -f "$drivers/bench-conex-xlto"

@@ -1,36 +1,62 @@
 #!/bin/sh
-# What goes beyond `make test`: style, every build preset with its tests, and the rungs of the verification ladder.
-#   ci/check.sh [STAGE...]    lint, preset-NAME for a workflow of CMakePresets.json, or the name of a script in this folder;
-#                             unless told, what the list below says
-. "$(dirname "$0")/lib.sh"
+# Runs the verification ladder and ends with a table: rung, cases, time, verdict. Every rung runs, whatever the others say;
+# the exit status is that of the worst.
+#   ci/check.sh [RUNG...]    of the list below; all rungs of the tier unless told
+# CONEX_TIER=soak and CONEX_SECONDS=N run the deep version (see ci/soak.sh). docs/TESTING.md says what each rung proves.
+. "$(dirname "$0")/rig.lib.sh"
 
 lint() {
     cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --quiet --locked --all-targets -- -D warnings
+    cargo fmt --check --manifest-path tests/linearizability/Cargo.toml
+    cargo clippy --quiet --manifest-path tests/linearizability/Cargo.toml --target-dir "$rig/linearizability" --all-targets -- -D warnings
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }
-workflow() { cmake --workflow --preset "$1"; }
 
-stages=$*
-if [ -z "$stages" ]; then
-    stages="lint preset-dev preset-clang preset-asan preset-tsan"
-    for rung in model loom miri linearizability suspend memory life fuzz asan tsan valgrind; do
-        if [ -x "ci/$rung.sh" ]; then stages="$stages $rung"; else echo "check: without $rung: there is no ci/$rung.sh"; fi
-    done
-fi
-
-# Each rung adds a line with its cases.
-mkdir -p build
-export CONEX_REPORT="$PWD/build/check.report"
-: >"$CONEX_REPORT"
+commit="lint guarantees bounds model asan memory life linearizability suspend valgrind fuzz tsan loom miri planted"
+# The C++ unit and stress tests once more, with another compiler and under the sanitizers: minutes each.
+soak="$commit coverage preset-dev preset-clang preset-asan preset-tsan"
+names=$*
+[ -n "$names" ] || names=$(if [ "$tier" = soak ]; then echo "$soak"; else echo "$commit"; fi)
 
 ci/setup.sh check
-for name in $stages; do
+CONEX_REPORT=$rig/report.txt
+export CONEX_REPORT
+: >"$CONEX_REPORT"
+table=$rig/table.txt
+: >"$table"
+logs=$rig/logs
+mkdir -p "$logs"
+failures=0
+begin_all=$(date +%s)
+for name in $names; do
+    begin=$(date +%s)
+    echo "==> $name"
     case $name in
-        lint) stage lint lint ;;
-        preset-*) stage "$name" workflow "${name#preset-}" ;;
-        *) stage "$name" "ci/$name.sh" ;;
+        # In a shell of its own, which stops at the first command that fails, as it would not in a condition.
+        lint) set -- sh -ec ". ci/rig.lib.sh; $(sed -n '/^lint() {/,/^}/p' ci/check.sh)
+lint" ci/check.sh ;;
+        preset-*) set -- cmake --workflow --preset "${name#preset-}" ;;
+        *) set -- "ci/$name.sh" ;;
     esac
+    status=0
+    "$@" >"$logs/$name.txt" 2>&1 || status=$?
+    if [ $status = 0 ]; then
+        verdict=passed
+        tail -n 3 "$logs/$name.txt"
+    else
+        verdict=FAILED
+        failures=$((failures + 1))
+        tail -n 60 "$logs/$name.txt"
+        echo "==> $name failed with status $status; all of it is in $logs/$name.txt"
+    fi
+    cases=$(awk -v rung="$name" '$1 == rung {n = $2} END {print n == "" ? "-" : n}' "$CONEX_REPORT")
+    what=$(awk -v rung="$name" '$1 == rung {$1 = $2 = ""; text = $0} END {print text}' "$CONEX_REPORT")
+    printf '%-16s %12s %6s s  %-7s %s\n' "$name" "$cases" $(($(date +%s) - begin)) $verdict "$what" >>"$table"
 done
-echo "check: passed: $stages"
-cat "$CONEX_REPORT"
+
+echo
+printf '%-16s %12s %8s  %-7s %s\n' rung cases time verdict "what was counted"
+cat "$table"
+echo "check: $(wc -l <"$table") rungs in $(($(date +%s) - begin_all)) s, $failures failed"
+[ $failures = 0 ]

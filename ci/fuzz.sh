@@ -12,7 +12,8 @@ RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1" \
     cargo +nightly build --quiet --release --manifest-path fuzz/Cargo.toml --target "$triple" --target-dir "$target/fuzz" --bins
 cases=0
-for name in ${*:-stack queue map capi}; do
+[ $# -gt 0 ] || set -- stack queue map capi
+for name in "$@"; do
     mkdir -p "fuzz/corpus/$name" "fuzz/artifacts/$name"
     if ! "$target/fuzz/$triple/release/$name" -max_total_time="$(seconds 8)" -timeout=30 -max_len=4096 -artifact_prefix="fuzz/artifacts/$name/" \
         ${CONEX_SEED:+-seed="$CONEX_SEED"} "fuzz/corpus/$name" >"$rig/fuzz.txt" 2>&1; then

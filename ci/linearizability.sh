@@ -31,7 +31,8 @@ for kind in broken_queue broken_stack broken_map; do
 done
 
 operations=0
-for kind in ${*:-queue stack stack_n map map_bytes}; do
+[ $# -gt 0 ] || set -- queue stack stack_n map map_bytes
+for kind in "$@"; do
     "$rig/record" "$kind" "$(seconds 3)" "$seed" >"$file"
     answer=$("$check" "$file") || { cp "$file" "$file.$kind" && say "$kind: not linearizable; the history is in $file.$kind" >&2 && exit 1; }
     say "$kind: $answer"

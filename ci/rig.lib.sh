@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # Shared by the rungs of the verification ladder, which begin with: . "$(dirname "$0")/rig.lib.sh"
 # Afterwards the shell stands in the project's top folder and stops at the first command that fails.
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves the progress promise (G1): threads of the release library are frozen at arbitrary instructions, and all others
 # still complete their operations, growth of the map included. Peers that are known to block must be found to block.
-#   ci/suspend.sh [stack|queue|map ...]
+#   ci/suspend.sh [--no-peers] [stack|queue|map ...]
 # Fails when an operation waited for a frozen thread, when a container lost, doubled, tore or reordered something, when the
 # map did not resize meanwhile, or when a blocking peer was not noticed.
 # The allocator under it (cpp-tests/suspend/malloc.cpp) has no lock: a thread frozen in malloc must not be what is seen.

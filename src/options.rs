@@ -1,6 +1,6 @@
 //! What all containers can be told when they are made.
 
-use crate::mem::Allocator;
+use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Domain;
 
 /// Where a container's memory comes from, and on whose clock it is reclaimed.
@@ -39,12 +39,14 @@ impl Options {
         self
     }
 
-    pub(crate) fn resolve(&self) -> (Domain, Allocator) {
-        let domain = self.domain.clone();
-        #[cfg(not(loom))]
-        let domain = domain.unwrap_or_default();
-        #[cfg(loom)]
-        let domain = domain.expect("a model names its domain");
-        (domain, self.allocator)
+    pub(crate) fn resolve(&self) -> Result<(Domain, Allocator), NoMemory> {
+        let domain = match &self.domain {
+            Some(domain) => domain.clone(),
+            #[cfg(not(loom))]
+            None => Domain::try_default()?,
+            #[cfg(loom)]
+            None => panic!("a model names its domain"),
+        };
+        Ok((domain, self.allocator))
     }
 }

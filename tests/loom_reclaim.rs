@@ -7,11 +7,14 @@
 
 #![cfg(loom)]
 
+use std::alloc::Layout;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use conex::Domain;
+use conex::{Allocator, Domain, Options, Stack};
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicPtr;
 use loom::thread;
 
 /// As `loom::model`, with room for the rounds of a barrier.
@@ -100,6 +103,126 @@ fn barrier_against_a_sweep_that_finds_no_slot() {
         };
         domain.barrier(LONG).unwrap();
         assert_eq!(FREED.load(Ordering::SeqCst), 5);
+        other.join().unwrap();
+    });
+}
+
+/// What a reader found under its guard is not freed before it lets go, however the clock is pushed.
+#[test]
+fn a_reader_keeps_what_it_reads() {
+    struct Block {
+        freed: AtomicBool,
+    }
+    unsafe extern "C-unwind" fn free(ptr: *mut c_void, ctx: *mut c_void) {
+        // SAFETY: the model's block, which the model itself keeps until its end.
+        let block = unsafe { &*ptr.cast::<Block>() };
+        assert!(!block.freed.swap(true, Ordering::SeqCst), "freed twice");
+        // SAFETY: as in `retire`.
+        unsafe { count(ptr, ctx) };
+    }
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    model(|| {
+        FREED.store(0, Ordering::SeqCst);
+        let block = std::sync::Arc::new(Block { freed: AtomicBool::new(false) });
+        let ptr = std::sync::Arc::as_ptr(&block).cast_mut();
+        let domain = Domain::new().unwrap();
+        let shared = Arc::new(AtomicPtr::new(ptr));
+        let reader = {
+            let (domain, shared) = (domain.clone(), shared.clone());
+            let block = block.clone();
+            thread::spawn(move || {
+                let guard = domain.enter();
+                let found = shared.load(Ordering::Acquire);
+                thread::yield_now();
+                assert!(found.is_null() || !block.freed.load(Ordering::SeqCst), "freed under a guard");
+                drop(guard);
+            })
+        };
+        let found = shared.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        let ctx = std::ptr::from_ref(&FREED).cast_mut().cast();
+        // SAFETY: unlinked by the swap; `free` uses the block, which the model keeps, and a static.
+        unsafe { domain.retire(found.cast(), 16, free, ctx) }.unwrap();
+        domain.flush();
+        domain.flush();
+        reader.join().unwrap();
+        domain.barrier(LONG).unwrap();
+        assert_eq!(FREED.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// Two threads fill and seal batches at the same time: each block is freed once.
+#[test]
+fn seal_against_seal() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    model(|| {
+        FREED.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        let other = {
+            let domain = domain.clone();
+            thread::spawn(move || {
+                retire(&domain, &FREED);
+                retire(&domain, &FREED);
+            })
+        };
+        retire(&domain, &FREED);
+        other.join().unwrap();
+        domain.barrier(LONG).unwrap();
+        assert_eq!(FREED.load(Ordering::SeqCst), 3);
+    });
+}
+
+/// The last two owners of a domain give it up at the same time, with blocks in the open and sealed.
+#[test]
+fn the_last_owner_frees_everything() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    model(|| {
+        FREED.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        retire(&domain, &FREED);
+        let other = {
+            let domain = domain.clone();
+            thread::spawn(move || {
+                retire(&domain, &FREED);
+                drop(domain);
+            })
+        };
+        domain.flush();
+        drop(domain);
+        other.join().unwrap();
+        assert_eq!(FREED.load(Ordering::SeqCst), 2);
+    });
+}
+
+/// A container is dropped while another thread sweeps, seals and disposes of its blocks: when the drop returns all
+/// memory was given back, once.
+#[test]
+fn drop_of_a_container_against_flush() {
+    static OUT: AtomicUsize = AtomicUsize::new(0);
+    unsafe extern "C-unwind" fn alloc(size: usize, align: usize, _ctx: *mut c_void) -> *mut c_void {
+        OUT.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: a container asks for more than nothing.
+        unsafe { std::alloc::alloc(Layout::from_size_align(size, align).unwrap()) }.cast()
+    }
+    unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, _ctx: *mut c_void) {
+        assert_ne!(OUT.fetch_sub(1, Ordering::SeqCst), 0, "freed twice");
+        // SAFETY: from `alloc` with this layout.
+        unsafe { std::alloc::dealloc(ptr.cast(), Layout::from_size_align(size, align).unwrap()) };
+    }
+    model(|| {
+        OUT.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        // SAFETY: the hooks are functions without state of their own.
+        let allocator = unsafe { Allocator::hooks(alloc, free, std::ptr::null_mut()) };
+        let stack = Stack::with_options(&Options::new().domain(&domain).allocator(allocator)).unwrap();
+        stack.push_n(vec![1, 2, 3]).unwrap();
+        // A batch that is sealed, one block in the open, nothing left in the stack.
+        stack.pop_all(|_| ());
+        let other = {
+            let domain = domain.clone();
+            thread::spawn(move || domain.flush())
+        };
+        drop(stack);
+        assert_eq!(OUT.load(Ordering::SeqCst), 0);
         other.join().unwrap();
     });
 }

@@ -22,8 +22,9 @@ use conex::ffi::guard::{conex_guard, conex_guard_enter, conex_guard_leave};
 use conex::ffi::map::*;
 use conex::ffi::map_all::*;
 use conex::ffi::map_batch::*;
-use conex::ffi::map_key::*;
+use conex::ffi::map_read::*;
 use conex::ffi::map_update::*;
+use conex::ffi::map_write::*;
 use conex::ffi::stack::{conex_stack, conex_stack_destroy, conex_stack_new};
 use conex::ffi::status::conex_status::{self, *};
 
@@ -353,6 +354,25 @@ fn words_behave_like_the_model() {
     for keys in [5, 60, 3000] {
         behaves_like_the_model(&Fixed(8, 8, 8), keys);
     }
+}
+
+/// Far more updates than a header can count under one overflow node, of keys in cells and in nodes.
+#[test]
+fn updates_outlast_the_counters() {
+    let map = new(&options());
+    let (keys, rounds) = (100_u64, scaled(1000) as u64);
+    for _ in 0..rounds {
+        for key in 0..keys {
+            assert_eq!(unsafe { conex_map_fetch_add(map, at(&key), 8, key, null_mut()) }, CONEX_OK);
+        }
+    }
+    for key in 0..keys {
+        let mut sum = 0_u64;
+        assert_eq!(unsafe { conex_map_get(map, at(&key), 8, to(&mut sum)) }, CONEX_OK);
+        assert_eq!(sum, key * rounds);
+    }
+    assert_eq!(len(map), keys as usize);
+    assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
 }
 
 #[test]
@@ -732,6 +752,121 @@ fn failing_memory_changes_nothing_for_words() {
             break;
         }
     }
+}
+
+/// Keys that own something, with values that are words: a key is copied when it is inserted, and dropped once after it was
+/// removed, whatever fails on the way.
+#[test]
+fn owning_keys_of_words_are_copied_and_dropped_once() {
+    for kind in 0..2 {
+        for n in (0..).step_by(if cfg!(miri) { 37 } else { 1 }) {
+            let (keys, memory) =
+                (Owner::new(), Memory::failing_after(if kind == 0 { n + 1 } else { isize::MAX }));
+            if kind == 1 {
+                keys.clones_until_failure.store(n, Ordering::SeqCst);
+            }
+            let map = new(&conex_map_options {
+                allocator: memory.allocator(),
+                value: WORD,
+                ..owners(&keys, &Owner::new())
+            });
+            let mut failures = 0;
+            let mut model = BTreeMap::new();
+            for i in 0..80_u64 {
+                let id = i * 7 % 20;
+                let key = keys.make(id);
+                loop {
+                    let before = len(map);
+                    let mut previous = 77;
+                    let status = unsafe {
+                        match i % 4 {
+                            3 => conex_map_remove(map, at(&key), 16, null_mut()),
+                            2 => conex_map_insert(map, at(&key), 16, at(&i), null_mut()),
+                            _ => conex_map_fetch_add(map, at(&key), 16, i, &mut previous),
+                        }
+                    };
+                    if (status as i32) < 0 {
+                        assert_eq!((status, len(map), previous), (CONEX_ERR_NO_MEMORY, before, 77));
+                        failures += 1;
+                        continue;
+                    }
+                    match i % 4 {
+                        3 => drop(model.remove(&id)),
+                        2 => drop(model.entry(id).or_insert(i)),
+                        _ => {
+                            let value = model.entry(id).or_insert(0);
+                            assert_eq!(previous, *value);
+                            *value += i;
+                        }
+                    }
+                    break;
+                }
+                keys.end(key);
+            }
+            unsafe extern "C-unwind" fn visit(
+                key: *const c_void,
+                _: usize,
+                value: *const c_void,
+                ctx: *mut c_void,
+            ) -> i32 {
+                let key = Owner::read(unsafe { &*key.cast() });
+                let seen = unsafe { &mut *ctx.cast::<BTreeMap<u64, u64>>() };
+                assert_eq!(seen.insert(key, unsafe { *value.cast::<u64>() }), None);
+                0
+            }
+            let mut seen = BTreeMap::new();
+            assert_eq!(unsafe { conex_map_for_each(map, Some(visit), to(&mut seen)) }, CONEX_OK);
+            assert_eq!(seen, model);
+            assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
+            assert_eq!(keys.live.into_inner(), 0);
+            assert_eq!(memory.outstanding.into_inner(), 0);
+            if failures == 0 {
+                assert!(n > 5);
+                break;
+            }
+        }
+    }
+}
+
+/// Counting words from many threads, while the map grows and words come and go.
+#[test]
+fn words_are_counted_by_threads() {
+    let map = new(&Bytes(8).options()) as usize;
+    let (threads, each, words) = (4, scaled(30_000), 2_000);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                let map = map as *mut conex_map;
+                let mut state = 77 + thread as u64;
+                for i in 0..each {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    let word = format!("a word with the number {}", (state >> 9) % words);
+                    let (key, n) = (word.as_ptr().cast(), word.len());
+                    assert_eq!(unsafe { conex_map_fetch_add(map, key, n, 1, null_mut()) }, CONEX_OK);
+                    // A word of this thread's own, which comes and goes.
+                    let own = format!("thread {thread} {}", i % 50);
+                    let (key, n) = (own.as_ptr().cast(), own.len());
+                    let status = unsafe {
+                        if i / 50 % 2 == 0 {
+                            conex_map_insert(map, key, n, at(&7_u64), null_mut())
+                        } else {
+                            conex_map_remove(map, key, n, null_mut())
+                        }
+                    };
+                    assert_eq!(status, CONEX_OK);
+                }
+            });
+        }
+    });
+    let map = map as *mut conex_map;
+    let all = contents(map, 8);
+    let counted = all.iter().filter(|(key, _)| key.starts_with(b"a word"));
+    let sum: u64 = counted.map(|(_, value)| u64::from_ne_bytes(value.clone().try_into().unwrap())).sum();
+    assert_eq!(sum, threads as u64 * each as u64);
+    assert_eq!(all.len(), len(map));
+    assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
 }
 
 #[test]

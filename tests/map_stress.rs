@@ -150,7 +150,11 @@ fn additions_are_not_lost() {
                 scope.spawn(move || {
                     for i in 0..each {
                         let key = (i * 7 + thread) % keys;
-                        map.update(key, |old| Decision::Store(old.copied().unwrap_or(0) + 1));
+                        if i % 2 == 0 {
+                            map.fetch_add(key, 1);
+                        } else {
+                            map.update(key, |old| Decision::Store(old.copied().unwrap_or(0) + 1));
+                        }
                     }
                 });
             }

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use conex::{Domain, Options, Queue};
 use proptest::prelude::*;
 
-const CASES: u32 = if cfg!(miri) { 8 } else { 256 };
-const STEPS: usize = if cfg!(miri) { 24 } else { 200 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 256 };
+const STEPS: usize = if cfg!(miri) { 16 } else { 200 };
 
 #[derive(Clone, Debug)]
 enum Step {

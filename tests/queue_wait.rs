@@ -128,7 +128,7 @@ fn an_idle_waiter_uses_no_time() {
 /// One element at a time, there and back: a lost wake-up would hang, and the watchdog would say so.
 #[test]
 fn no_wake_up_is_lost() {
-    let rounds = scaled(20_000);
+    let rounds = scaled(2_000);
     let (there, back) = (queue(0), queue(3));
     thread::scope(|scope| {
         scope.spawn(|| {

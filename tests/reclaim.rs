@@ -79,12 +79,12 @@ fn a_guard_holds_memory_back_and_the_statistics_show_it() {
         is_entered.recv().unwrap();
         let many = scaled(5_000);
         for _ in 0..many {
-            retire(domain, &freed, 100);
+            retire(domain, &freed, 96);
         }
         assert_eq!(domain.barrier(Duration::from_millis(20)), Err(BarrierError::TimedOut));
         assert_eq!(freed.load(Ordering::SeqCst), 0, "the guard was entered before");
         let stats = domain.stats();
-        assert_eq!((stats.pending_objects, stats.pending_bytes, stats.guards), (many, many * 100, 1));
+        assert_eq!((stats.pending_objects, stats.pending_bytes, stats.guards), (many, many * 96, 1));
         assert!(stats.oldest_guard >= Duration::from_millis(20));
         leave.send(()).unwrap();
         domain.barrier(LONG).unwrap();
@@ -273,7 +273,7 @@ fn a_retire_callback_may_destroy_a_container_that_is_being_swept() {
 fn destroyed_containers_leave_nothing() {
     let domain = Domain::new().unwrap();
     let round = || {
-        for _ in 0..200 {
+        for _ in 0..if cfg!(miri) { 64 } else { 200 } {
             let stack = Stack::with_options(&Options::new().domain(&domain)).unwrap();
             stack.push(1);
             stack.pop();
@@ -281,7 +281,7 @@ fn destroyed_containers_leave_nothing() {
     };
     round();
     let before = Heap::live();
-    for _ in 0..scaled(1_000).min(50) {
+    for _ in 0..scaled(50) {
         round();
     }
     let grown = Heap::live() - before;
@@ -292,10 +292,11 @@ fn destroyed_containers_leave_nothing() {
 #[test]
 fn a_domain_dropped_in_a_backlog_leaves_nothing() {
     let freed = AtomicUsize::new(0);
+    let many = if cfg!(miri) { 2 * 20 + 1 } else { 64 * 20 + 5 };
     let round = || {
         let domain = Domain::new().unwrap();
         let guard = domain.enter();
-        for _ in 0..64 * 20 + 5 {
+        for _ in 0..many {
             retire(&domain, &freed, 16);
         }
         drop(guard);
@@ -305,10 +306,10 @@ fn a_domain_dropped_in_a_backlog_leaves_nothing() {
     };
     round();
     let before = Heap::live();
-    for _ in 0..20 {
+    for _ in 0..4 {
         round();
     }
-    assert_eq!(freed.load(Ordering::SeqCst), 21 * (64 * 20 + 5));
+    assert_eq!(freed.load(Ordering::SeqCst), 5 * many);
     assert!(Heap::live() - before < 1024, "{} bytes more than after the first round", Heap::live() - before);
 }
 
@@ -317,4 +318,189 @@ fn a_domain_dropped_in_a_backlog_leaves_nothing() {
 fn a_barrier_without_work_does_not_time_out() {
     let domain = Domain::new().unwrap();
     assert_eq!(domain.barrier(Duration::ZERO), Ok(()));
+}
+/// The statistics are true after a long time, whatever the sizes were.
+#[test]
+fn pending_bytes_do_not_drift() {
+    let freed = AtomicUsize::new(0);
+    let domain = Domain::new().unwrap();
+    for _ in 0..scaled(1_000) {
+        retire(&domain, &freed, 1);
+    }
+    domain.barrier(LONG).unwrap();
+    retire(&domain, &freed, 100);
+    let pending = domain.stats().pending_bytes;
+    assert!((100..=112).contains(&pending), "{pending}");
+}
+
+/// A thread that ends without leaving its session holds memory back for ever; but it is not the next thread that gets
+/// its record whom the barrier then refuses.
+#[test]
+#[cfg_attr(miri, ignore = "what the guard is forgotten of is leaked")]
+fn a_forgotten_guard_is_its_own_threads() {
+    let freed = AtomicUsize::new(0);
+    let domain = Domain::new().unwrap();
+    // This thread has a record of its own before the other one gives up its.
+    drop(domain.enter());
+    thread::scope(|scope| scope.spawn(|| std::mem::forget(domain.enter())).join().unwrap());
+    retire(&domain, &freed, 8);
+    let next = || domain.barrier(Duration::from_millis(5));
+    assert_eq!(thread::scope(|scope| scope.spawn(next).join().unwrap()), Err(BarrierError::TimedOut));
+    assert_eq!(domain.stats().guards, 1);
+}
+
+/// A retire callback runs under a pin of its thread, so a barrier in it could never end.
+#[test]
+fn the_barrier_refuses_in_a_retire_callback() {
+    struct Asks {
+        domain: Domain,
+        answers: std::sync::Mutex<Vec<Result<(), BarrierError>>>,
+    }
+    unsafe extern "C-unwind" fn ask(_ptr: *mut c_void, ctx: *mut c_void) {
+        // SAFETY: `asks` below outlives the barrier that waits for this.
+        let asks = unsafe { &*ctx.cast::<Asks>() };
+        asks.answers.lock().unwrap().push(asks.domain.barrier(Duration::from_millis(10)));
+    }
+    let domain = Domain::new().unwrap();
+    let asks = Asks { domain: domain.clone(), answers: Default::default() };
+    let ctx = std::ptr::from_ref(&asks).cast_mut().cast();
+    // SAFETY: `asks` lives until the barrier has seen the callback.
+    unsafe { domain.retire(std::ptr::null_mut(), 8, ask, ctx) }.unwrap();
+    domain.barrier(LONG).unwrap();
+    assert_eq!(asks.answers.into_inner().unwrap(), [Err(BarrierError::Guarded)]);
+}
+
+/// A destructor that panics, although it must not, takes nothing but itself: the rest of its batch is freed, and the
+/// barrier ends.
+#[test]
+fn a_panic_in_a_callback_stays_there() {
+    unsafe extern "C-unwind" fn panics(_ptr: *mut c_void, _ctx: *mut c_void) {
+        // Without the message, whose backtrace takes Miri longer than the barrier waits.
+        std::panic::resume_unwind(Box::new(()));
+    }
+    let freed = AtomicUsize::new(0);
+    let domain = Domain::new().unwrap();
+    for _ in 0..3 {
+        retire(&domain, &freed, 8);
+        // SAFETY: not quite: it unwinds, which is what is tested.
+        unsafe { domain.retire(std::ptr::null_mut(), 8, panics, std::ptr::null_mut()) }.unwrap();
+        retire(&domain, &freed, 8);
+        assert_eq!(domain.barrier(LONG), Ok(()));
+    }
+    assert_eq!(freed.load(Ordering::SeqCst), 6);
+}
+
+/// Runs `work` on a thread when the thread's storage, the library's part of it included, is gone.
+fn at_the_end_of_a_thread(
+    domain: &Domain,
+    begin: impl FnOnce() -> Option<conex::Guard> + Send,
+    work: fn(&Domain),
+) {
+    struct AtEnd(Domain, Option<conex::Guard>, fn(&Domain));
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            (self.2)(&self.0);
+            self.1 = None;
+            (self.2)(&self.0);
+        }
+    }
+    thread_local! {
+        static AT_END: std::cell::RefCell<Option<AtEnd>> = const { std::cell::RefCell::new(None) };
+    }
+    thread::scope(|scope| {
+        let end = scope.spawn(|| {
+            // First used, last ended: before the thread uses a domain.
+            AT_END.set(None);
+            AT_END.set(Some(AtEnd(domain.clone(), begin(), work)));
+        });
+        // Joined: the scope alone waits for the closure only.
+        end.join().unwrap();
+    });
+}
+
+#[test]
+fn sessions_work_at_the_very_end_of_a_thread() {
+    let domain = Domain::new().unwrap();
+    let begin = || {
+        drop(domain.enter());
+        None
+    };
+    at_the_end_of_a_thread(&domain, begin, |domain| {
+        let stack = Stack::with_options(&Options::new().domain(domain)).unwrap();
+        let mut guard = domain.enter();
+        assert!(guard.is_of_this_thread());
+        stack.push(1);
+        assert_eq!(stack.pop(), Some(1));
+        guard.refresh();
+        let inner = domain.enter();
+        assert_eq!(domain.stats().guards, 2);
+        assert_eq!(domain.barrier(Duration::from_millis(5)), Err(BarrierError::Guarded));
+        drop(guard);
+        drop(inner);
+        assert_eq!(domain.barrier(LONG), Ok(()));
+    });
+    assert_eq!(domain.stats(), conex::DomainStats::default());
+    assert_eq!(domain.barrier(LONG), Ok(()));
+}
+
+/// A session that ends after the thread's membership in the domain: its record is nobody else's until then.
+#[test]
+fn a_session_may_outlive_the_threads_storage() {
+    let domain = Domain::new().unwrap();
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    let begin = || Some(domain.enter());
+    at_the_end_of_a_thread(&domain, begin, |domain| {
+        let guards = domain.stats().guards;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let guard = domain.enter();
+                assert_eq!(domain.stats().guards, guards + 1);
+                drop(guard);
+                retire(domain, &FREED, 8);
+                if guards > 0 {
+                    assert_eq!(domain.barrier(Duration::from_millis(5)), Err(BarrierError::TimedOut));
+                } else {
+                    assert_eq!(domain.barrier(LONG), Ok(()));
+                }
+            });
+        });
+    });
+    assert_eq!(domain.stats().guards, 0);
+    assert_eq!(domain.barrier(LONG), Ok(()));
+}
+
+/// The last owner of a domain may be an object that was retired in it, and its end may come when a thread gives up its
+/// membership. Which pin of the thread collects is crossbeam's choice, so every distance to it is tried.
+#[test]
+#[cfg_attr(miri, ignore = "where the callback does not come, the domain keeps itself alive")]
+fn a_domain_may_end_in_its_own_disposal() {
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    struct Owner<'a>(Domain, &'a AtomicUsize);
+    unsafe extern "C-unwind" fn end(ptr: *mut c_void, _ctx: *mut c_void) {
+        // SAFETY: from `Box::into_raw` below, and retired once.
+        let owner = unsafe { Box::from_raw(ptr.cast::<Owner<'_>>()) };
+        owner.1.fetch_add(1, Ordering::SeqCst);
+    }
+    let ended = AtomicUsize::new(0);
+    let after = AtomicUsize::new(0);
+    for pins in 0..130 {
+        thread::scope(|scope| {
+            let end = scope.spawn(|| {
+                let domain = Domain::new().unwrap();
+                for _ in 0..pins {
+                    drop(domain.enter());
+                }
+                let owner = Box::into_raw(Box::new(Owner(domain.clone(), &ended)));
+                retire(&domain, &after, 8);
+                // SAFETY: nobody else knows the owner.
+                unsafe { domain.retire(owner.cast(), 8, end, std::ptr::null_mut()) }.unwrap();
+                retire(&domain, &after, 8);
+                domain.flush();
+                drop(domain);
+            });
+            end.join().unwrap();
+        });
+    }
+    assert!(ended.load(Ordering::SeqCst) > 0);
+    assert_eq!(after.load(Ordering::SeqCst), 2 * ended.load(Ordering::SeqCst));
 }

@@ -24,15 +24,16 @@ public:
     std::string name() const override { return Words ? "queue of words" : "queue of structs"; }
 
     std::vector<const char*> operations() const override {
-        return {"push", "pop", "push_n", "pop_n", "len", "is_empty", "session", "flush", "retire"};
+        return {"push", "pop", "push_n", "pop_n", "pop_wait", "len", "is_empty", "is_closed", "session", "flush", "retire"};
     }
 
     unsigned pick(Worker& worker) override {
         if (worker.balance > 400) return kPopN;
+        if (worker.rng.below(512) == 0) return kPopWait; // rarely: a sleeping thread is no test of the others
         const unsigned r = static_cast<unsigned>(worker.rng.below(64));
         if (r < 24) return kPush;
         if (r < 48) return kPop;
-        return r % 9;
+        return r % 11 == kPopWait ? unsigned{kPop} : r % 11;
     }
 
     void prepare(Worker& worker, unsigned) override {
@@ -58,6 +59,14 @@ public:
             for (std::size_t i = 0; i < count; ++i) took(worker, items[i]);
             return;
         }
+        // It may block, for a microsecond here; what is under test is that it makes nobody else wait.
+        case kPopWait: {
+            Item item;
+            const auto status = conex_queue_pop_wait(queue_, &item, 1'000);
+            if (status == CONEX_OK) took(worker, item);
+            else if (status != CONEX_TIMEOUT) die("pop_wait", status);
+            return;
+        }
         case kLen: {
             std::size_t len = 0;
             MUST(conex_queue_len(queue_, &len));
@@ -66,6 +75,12 @@ public:
         case kIsEmpty: {
             bool empty = false;
             MUST(conex_queue_is_empty(queue_, &empty));
+            return;
+        }
+        case kIsClosed: {
+            bool closed = true;
+            MUST(conex_queue_is_closed(queue_, &closed));
+            if (closed) worker.fail("the queue says that it is closed");
             return;
         }
         case kSession: {
@@ -93,7 +108,7 @@ public:
     }
 
 private:
-    enum { kPush, kPop, kPushN, kPopN, kLen, kIsEmpty, kSession, kFlush };
+    enum { kPush, kPop, kPushN, kPopN, kPopWait, kLen, kIsEmpty, kIsClosed, kSession, kFlush };
 
     Item make(Worker& worker) {
         const std::uint64_t token = worker.token();

@@ -1,10 +1,10 @@
 // The mechanical test of "lock-free": threads are frozen at arbitrary instructions, and the others must go on.
 //
-//   suspend [--seconds S] [--watchdog S] [--threads N] [--seed X] [GROUP...]
+//   suspend [--seconds S] [--watchdog S] [--threads N] [--seed X] [--no-peers] [GROUP...]
 //
 // Two parts for each subject:
 //  1. At random. N workers run a mix of all operations; again and again up to N-1 of them are frozen wherever they are, and
-//     each of the others must complete its share while they are. In every 64th round the share is large, and a container
+//     each of the others must complete its share while they are. In every 16th round the share is large, and a container
 //     that resizes must have grown twice and shrunk once before the frozen ones go on.
 //  2. At each instruction. One thread runs one operation and is parked after k instructions; while it is parked the others
 //     must complete their share. k runs through 1, 2, 3 ... until the operation ends before; where the time does not suffice
@@ -29,6 +29,7 @@ struct Settings {
     double watchdog = 5;
     unsigned threads = 4;
     std::uint64_t seed = 0;
+    bool peers = true;
     std::vector<std::string> groups;
 } settings;
 
@@ -78,6 +79,8 @@ public:
         at_random();
         if (stall_.empty() && Freezable::can_step()) at_every_instruction();
         if (stall_.empty()) fault_ = subject_->verify(workers_);
+        if (stall_.empty() && fault_.empty() && subject_->resizes() && (frozen_growths_ < 2 || frozen_shrinks_ < 1))
+            fault_ = "it did not resize while threads were frozen: give it more time";
         for (std::size_t i = 0; i < rows_.size(); ++i)
             if (stall_.empty() && fault_.empty() && Freezable::can_step() && rows_[i].parks < 5)
                 fault_ = std::string(operations_[i]) + " was hardly parked at all: give it more time";
@@ -181,7 +184,7 @@ private:
         std::vector<unsigned> order(workers_.size()), frozen;
         for (unsigned i = 0; i < order.size(); ++i) order[i] = i;
         while (now() < end && stall_.empty()) {
-            const bool large = ++rounds_ % 64 == 0;
+            const bool large = rounds_++ % 16 == 0;
             for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng_.below(i)]);
             // Mostly all but one or two: few threads that run are also quick to freeze.
             const std::size_t n = order.size();
@@ -359,7 +362,7 @@ private:
 };
 
 int usage() {
-    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [stack|queue|map ...]\n");
+    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [--no-peers] [stack|queue|map ...]\n");
     return 2;
 }
 
@@ -368,6 +371,10 @@ int run(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         if (argv[i][0] != '-') {
             settings.groups.emplace_back(argv[i]);
+            continue;
+        }
+        if (!std::strcmp(argv[i], "--no-peers")) {
+            settings.peers = false;
             continue;
         }
         if (i + 1 == argc) return usage();
@@ -387,6 +394,7 @@ int run(int argc, char** argv) {
     unsigned tested = 0;
     for (const Entry& entry : registry()) {
         if (!settings.groups.empty() && std::find(settings.groups.begin(), settings.groups.end(), entry.group) == settings.groups.end()) continue;
+        if (entry.blocks && !settings.peers) continue;
         ++tested;
         Test test(entry.make());
         const bool free = test.run();

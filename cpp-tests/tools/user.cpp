@@ -86,7 +86,7 @@ int main() {
         std::vector<std::thread> threads;
         for (int t = 0; t < 2; ++t) {
             threads.emplace_back([&map] {
-                for (std::uint64_t i = 0; i < kJobs; ++i) map.upsert(i % 100, "a text that is too long for the object: " + std::to_string(i));
+                for (std::uint64_t i = 0; i < kJobs; ++i) map.insert_or_assign(i % 100, "a text that is too long for the object: " + std::to_string(i));
             });
             threads.emplace_back([&map] {
                 for (std::uint64_t i = 0; i < kJobs; ++i)

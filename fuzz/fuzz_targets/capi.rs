@@ -116,7 +116,13 @@ enum Found<T> {
 }
 
 impl World {
-    fn find<T>(&self, which: Which, live: impl Fn(usize) -> Option<*mut T>, n: usize, others: &[*mut c_void]) -> Found<T> {
+    fn find<T>(
+        &self,
+        which: Which,
+        live: impl Fn(usize) -> Option<*mut T>,
+        n: usize,
+        others: &[*mut c_void],
+    ) -> Found<T> {
         match which {
             Which::Right(i) if n > 0 => {
                 let i = usize::from(i) % n;
@@ -124,25 +130,32 @@ impl World {
             }
             Which::Right(_) => Found::Nothing,
             Which::Null => Found::Wrong(null_mut()),
-            Which::Destroyed(i) if !self.dead.is_empty() => Found::Wrong(self.dead[usize::from(i) % self.dead.len()].cast()),
-            Which::OtherKind(i) if !others.is_empty() => Found::Wrong(others[usize::from(i) % others.len()].cast()),
+            Which::Destroyed(i) if !self.dead.is_empty() => {
+                Found::Wrong(self.dead[usize::from(i) % self.dead.len()].cast())
+            }
+            Which::OtherKind(i) if !others.is_empty() => {
+                Found::Wrong(others[usize::from(i) % others.len()].cast())
+            }
             Which::Misaligned => Found::Wrong(NO_HANDLE.0.as_ptr().wrapping_add(3).cast_mut().cast()),
             _ => Found::Wrong(NO_HANDLE.0.as_ptr().cast_mut().cast()),
         }
     }
 
     fn stack(&self, which: Which) -> Found<conex_stack> {
-        let others: Vec<_> = self.queues.iter().map(|q| q.0.cast()).chain(self.domains.iter().map(|d| d.cast())).collect();
+        let others: Vec<_> =
+            self.queues.iter().map(|q| q.0.cast()).chain(self.domains.iter().map(|d| d.cast())).collect();
         self.find(which, |i| Some(self.stacks[i].0), self.stacks.len(), &others)
     }
 
     fn queue(&self, which: Which) -> Found<conex_queue> {
-        let others: Vec<_> = self.stacks.iter().map(|s| s.0.cast()).chain(self.maps.iter().map(|m| m.0.cast())).collect();
+        let others: Vec<_> =
+            self.stacks.iter().map(|s| s.0.cast()).chain(self.maps.iter().map(|m| m.0.cast())).collect();
         self.find(which, |i| Some(self.queues[i].0), self.queues.len(), &others)
     }
 
     fn map(&self, which: Which) -> Found<conex_map> {
-        let others: Vec<_> = self.queues.iter().map(|q| q.0.cast()).chain(self.guards.iter().map(|g| g.cast())).collect();
+        let others: Vec<_> =
+            self.queues.iter().map(|q| q.0.cast()).chain(self.guards.iter().map(|g| g.cast())).collect();
         self.find(which, |i| Some(self.maps[i].0), self.maps.len(), &others)
     }
 
@@ -202,9 +215,17 @@ fn at<T>(value: &T) -> *const c_void {
 
 fn element(element: &Element) -> (conex_element, usize, u64, bool) {
     match *element {
-        Element::Word => (conex_element { size: 8, align: 8, drop: None, clone: None, ctx: null_mut() }, 0, 0, true),
+        Element::Word => {
+            (conex_element { size: 8, align: 8, drop: None, clone: None, ctx: null_mut() }, 0, 0, true)
+        }
         Element::Wild { size, align, struct_size, flags } => (
-            conex_element { size: size as usize, align: align.into(), drop: None, clone: None, ctx: null_mut() },
+            conex_element {
+                size: size as usize,
+                align: align.into(),
+                drop: None,
+                clone: None,
+                ctx: null_mut(),
+            },
             struct_size.into(),
             flags.into(),
             false,
@@ -220,7 +241,12 @@ unsafe extern "C-unwind" fn collect(element: *mut c_void, ctx: *mut c_void) {
     unsafe { (*ctx.cast::<Vec<u64>>()).push(element.cast::<u64>().read_unaligned()) };
 }
 
-unsafe extern "C-unwind" fn visit(key: *const c_void, len: usize, value: *const c_void, ctx: *mut c_void) -> i32 {
+unsafe extern "C-unwind" fn visit(
+    key: *const c_void,
+    len: usize,
+    value: *const c_void,
+    ctx: *mut c_void,
+) -> i32 {
     let key = unsafe { std::slice::from_raw_parts(key.cast::<u8>(), len) }.to_vec();
     let value = unsafe { value.cast::<u64>().read_unaligned() };
     let seen = unsafe { &mut *ctx.cast::<BTreeMap<Vec<u8>, u64>>() };
@@ -259,13 +285,26 @@ unsafe fn run(world: &mut World, op: Op) {
             // Room behind the options, for a struct_size that says there is more; zero, as the contract allows.
             #[repr(C)]
             struct Padded(conex_stack_options, [u64; 9000]);
-            let options = Padded(conex_stack_options { struct_size: size, flags, element, domain: null_mut(), allocator: PROCESS }, [0; 9000]);
+            let options = Padded(
+                conex_stack_options {
+                    struct_size: size,
+                    flags,
+                    element,
+                    domain: null_mut(),
+                    allocator: PROCESS,
+                },
+                [0; 9000],
+            );
             let mut stack = null_mut();
             let status = unsafe { conex_stack_new(&options.0, &mut stack) };
             match status {
-                CONEX_OK if element.size == 8 && world.stacks.len() < 8 => world.stacks.push((stack, Vec::new())),
+                CONEX_OK if element.size == 8 && world.stacks.len() < 8 => {
+                    world.stacks.push((stack, Vec::new()))
+                }
                 CONEX_OK => assert_eq!(unsafe { conex_stack_destroy(stack) }, CONEX_OK),
-                _ => assert!(!right && stack.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)),
+                _ => assert!(
+                    !right && stack.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)
+                ),
             }
             assert_eq!(unsafe { conex_stack_new(null(), null_mut()) }, CONEX_ERR_NULL);
         }
@@ -275,14 +314,25 @@ unsafe fn run(world: &mut World, op: Op) {
             #[repr(C)]
             struct Padded(conex_queue_options, [u64; 9000]);
             let segment = segment.into();
-            let options = conex_queue_options { struct_size: size, flags, element, domain: null_mut(), allocator: PROCESS, segment };
+            let options = conex_queue_options {
+                struct_size: size,
+                flags,
+                element,
+                domain: null_mut(),
+                allocator: PROCESS,
+                segment,
+            };
             let options = Padded(options, [0; 9000]);
             let mut queue = null_mut();
             let status = unsafe { conex_queue_new(&options.0, &mut queue) };
             match status {
-                CONEX_OK if element.size == 8 && world.queues.len() < 8 => world.queues.push((queue, VecDeque::new())),
+                CONEX_OK if element.size == 8 && world.queues.len() < 8 => {
+                    world.queues.push((queue, VecDeque::new()))
+                }
                 CONEX_OK => assert_eq!(unsafe { conex_queue_destroy(queue) }, CONEX_OK),
-                _ => assert!(!right && queue.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)),
+                _ => assert!(
+                    !right && queue.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)
+                ),
             }
         }
         Op::NewMap(bytes, capacity) => {
@@ -306,19 +356,30 @@ unsafe fn run(world: &mut World, op: Op) {
                 assert_eq!(unsafe { conex_map_new(&options, &mut map) }, CONEX_OK);
                 world.maps.push((map, BTreeMap::new(), bytes));
                 let mut no_map = null_mut();
-                assert_eq!(unsafe { conex_map_new(&conex_map_options { key: 77, ..options }, &mut no_map) }, CONEX_ERR_INVALID);
-                assert_eq!(unsafe { conex_map_new(&conex_map_options { flags: 4, ..options }, &mut no_map) }, CONEX_ERR_INVALID);
+                assert_eq!(
+                    unsafe { conex_map_new(&conex_map_options { key: 77, ..options }, &mut no_map) },
+                    CONEX_ERR_INVALID
+                );
+                assert_eq!(
+                    unsafe { conex_map_new(&conex_map_options { flags: 4, ..options }, &mut no_map) },
+                    CONEX_ERR_INVALID
+                );
             }
         }
         Op::NewDomain(flags, null_out) => {
             let options = conex_domain_options { struct_size: size_of::<conex_domain_options>(), flags };
             let mut domain = null_mut();
-            let status = unsafe { conex_domain_new(&options, if null_out { null_mut() } else { &mut domain }) };
+            let status =
+                unsafe { conex_domain_new(&options, if null_out { null_mut() } else { &mut domain }) };
             match (null_out, flags) {
                 (true, _) => assert_eq!(status, CONEX_ERR_NULL),
                 (false, 0) => {
                     assert_eq!(status, CONEX_OK);
-                    if world.domains.len() < 4 { world.domains.push(domain) } else { unsafe { conex_domain_destroy(domain) }; }
+                    if world.domains.len() < 4 {
+                        world.domains.push(domain)
+                    } else {
+                        unsafe { conex_domain_destroy(domain) };
+                    }
                 }
                 _ => assert_eq!(status, CONEX_ERR_INVALID),
             }
@@ -337,14 +398,17 @@ unsafe fn run(world: &mut World, op: Op) {
                     assert_eq!(unsafe { conex_guard_enter(null_mut(), &mut guard) }, CONEX_OK);
                     world.guards.push(guard);
                 }
-                Found::Wrong(domain) => assert_eq!(unsafe { conex_guard_enter(domain, &mut guard) }, CONEX_ERR_HANDLE),
+                Found::Wrong(domain) => {
+                    assert_eq!(unsafe { conex_guard_enter(domain, &mut guard) }, CONEX_ERR_HANDLE)
+                }
                 Found::Nothing => {}
             }
         }
         Op::Destroy(kind, which) => unsafe { destroy(world, kind, which) },
         Op::StackPush(which, value, null_element) => match world.stack(which) {
             Found::Live(i, stack) => {
-                let status = unsafe { conex_stack_push(stack, if null_element { null() } else { at(&value) }) };
+                let status =
+                    unsafe { conex_stack_push(stack, if null_element { null() } else { at(&value) }) };
                 assert_eq!(status, if null_element { CONEX_ERR_NULL } else { CONEX_OK });
                 if !null_element {
                     world.stacks[i].1.push(value);
@@ -357,17 +421,23 @@ unsafe fn run(world: &mut World, op: Op) {
             Found::Live(i, stack) => {
                 let mut pushed = usize::MAX;
                 let out = if count { &mut pushed } else { null_mut() };
-                assert_eq!(unsafe { conex_stack_push_n(stack, values.as_ptr().cast(), values.len(), out) }, CONEX_OK);
+                assert_eq!(
+                    unsafe { conex_stack_push_n(stack, values.as_ptr().cast(), values.len(), out) },
+                    CONEX_OK
+                );
                 assert!(!count || pushed == values.len());
                 world.stacks[i].1.extend(values);
             }
-            Found::Wrong(stack) => wrong(stack, unsafe { conex_stack_push_n(stack, values.as_ptr().cast(), values.len(), null_mut()) }),
+            Found::Wrong(stack) => wrong(stack, unsafe {
+                conex_stack_push_n(stack, values.as_ptr().cast(), values.len(), null_mut())
+            }),
             Found::Nothing => {}
         },
         Op::StackPop(which, null_out) => match world.stack(which) {
             Found::Live(i, stack) => {
                 let mut out = 0_u64;
-                let status = unsafe { conex_stack_pop(stack, if null_out { null_mut() } else { to(&mut out) }) };
+                let status =
+                    unsafe { conex_stack_pop(stack, if null_out { null_mut() } else { to(&mut out) }) };
                 if null_out {
                     assert_eq!(status, CONEX_ERR_NULL);
                 } else {
@@ -392,7 +462,9 @@ unsafe fn run(world: &mut World, op: Op) {
                     assert_eq!((count, &out[..expected.len()]), (expected.len(), expected.as_slice()));
                 }
             }
-            Found::Wrong(stack) => wrong(stack, unsafe { conex_stack_pop_n(stack, to(&mut 0_u64), 1, &mut 0) }),
+            Found::Wrong(stack) => {
+                wrong(stack, unsafe { conex_stack_pop_n(stack, to(&mut 0_u64), 1, &mut 0) })
+            }
             Found::Nothing => {}
         },
         Op::StackPopAll(which) => match world.stack(which) {
@@ -405,13 +477,18 @@ unsafe fn run(world: &mut World, op: Op) {
                 assert!(status == CONEX_OK || (status == CONEX_EMPTY && expected.is_empty()));
                 assert_eq!((count, out), (expected.len(), expected));
             }
-            Found::Wrong(stack) => wrong(stack, unsafe { conex_stack_pop_all(stack, None, null_mut(), null_mut()) }),
+            Found::Wrong(stack) => {
+                wrong(stack, unsafe { conex_stack_pop_all(stack, None, null_mut(), null_mut()) })
+            }
             Found::Nothing => {}
         },
         Op::StackLen(which, null_out) => match world.stack(which) {
             Found::Live(i, stack) => {
                 let (mut len, mut empty) = (0, false);
-                assert_eq!(unsafe { conex_stack_len(stack, if null_out { null_mut() } else { &mut len }) }, if null_out { CONEX_ERR_NULL } else { CONEX_OK });
+                assert_eq!(
+                    unsafe { conex_stack_len(stack, if null_out { null_mut() } else { &mut len }) },
+                    if null_out { CONEX_ERR_NULL } else { CONEX_OK }
+                );
                 assert_eq!(unsafe { conex_stack_is_empty(stack, &mut empty) }, CONEX_OK);
                 assert_eq!(empty, world.stacks[i].1.is_empty());
                 assert!(null_out || len == world.stacks[i].1.len());
@@ -421,7 +498,8 @@ unsafe fn run(world: &mut World, op: Op) {
         },
         Op::QueuePush(which, value, null_element) => match world.queue(which) {
             Found::Live(i, queue) => {
-                let status = unsafe { conex_queue_push(queue, if null_element { null() } else { at(&value) }) };
+                let status =
+                    unsafe { conex_queue_push(queue, if null_element { null() } else { at(&value) }) };
                 assert_eq!(status, if null_element { CONEX_ERR_NULL } else { CONEX_OK });
                 if !null_element {
                     world.queues[i].1.push_back(value);
@@ -433,17 +511,23 @@ unsafe fn run(world: &mut World, op: Op) {
         Op::QueuePushN(which, values) => match world.queue(which) {
             Found::Live(i, queue) => {
                 let mut count = usize::MAX;
-                assert_eq!(unsafe { conex_queue_push_n(queue, values.as_ptr().cast(), values.len(), &mut count) }, CONEX_OK);
+                assert_eq!(
+                    unsafe { conex_queue_push_n(queue, values.as_ptr().cast(), values.len(), &mut count) },
+                    CONEX_OK
+                );
                 assert_eq!(count, values.len());
                 world.queues[i].1.extend(values);
             }
-            Found::Wrong(queue) => wrong(queue, unsafe { conex_queue_push_n(queue, values.as_ptr().cast(), values.len(), &mut 0) }),
+            Found::Wrong(queue) => wrong(queue, unsafe {
+                conex_queue_push_n(queue, values.as_ptr().cast(), values.len(), &mut 0)
+            }),
             Found::Nothing => {}
         },
         Op::QueuePop(which, null_out) => match world.queue(which) {
             Found::Live(i, queue) => {
                 let mut out = 0_u64;
-                let status = unsafe { conex_queue_pop(queue, if null_out { null_mut() } else { to(&mut out) }) };
+                let status =
+                    unsafe { conex_queue_pop(queue, if null_out { null_mut() } else { to(&mut out) }) };
                 if null_out {
                     assert_eq!(status, CONEX_ERR_NULL);
                 } else {
@@ -458,19 +542,25 @@ unsafe fn run(world: &mut World, op: Op) {
         Op::QueuePopN(which, n) => match world.queue(which) {
             Found::Live(i, queue) => {
                 let (mut out, mut count) = (vec![0_u64; n.into()], usize::MAX);
-                let status = unsafe { conex_queue_pop_n(queue, out.as_mut_ptr().cast(), n.into(), &mut count) };
+                let status =
+                    unsafe { conex_queue_pop_n(queue, out.as_mut_ptr().cast(), n.into(), &mut count) };
                 let model = &mut world.queues[i].1;
                 assert_eq!(status, if n > 0 && model.is_empty() { CONEX_EMPTY } else { CONEX_OK });
                 assert!(count <= n.into() && (count > 0 || n == 0 || model.is_empty()));
                 assert!(out[..count].iter().copied().eq(model.drain(..count)));
             }
-            Found::Wrong(queue) => wrong(queue, unsafe { conex_queue_pop_n(queue, to(&mut 0_u64), 1, &mut 0) }),
+            Found::Wrong(queue) => {
+                wrong(queue, unsafe { conex_queue_pop_n(queue, to(&mut 0_u64), 1, &mut 0) })
+            }
             Found::Nothing => {}
         },
         Op::QueueLen(which, null_out) => match world.queue(which) {
             Found::Live(i, queue) => {
                 let (mut len, mut empty) = (0, false);
-                assert_eq!(unsafe { conex_queue_is_empty(queue, if null_out { null_mut() } else { &mut empty }) }, if null_out { CONEX_ERR_NULL } else { CONEX_OK });
+                assert_eq!(
+                    unsafe { conex_queue_is_empty(queue, if null_out { null_mut() } else { &mut empty }) },
+                    if null_out { CONEX_ERR_NULL } else { CONEX_OK }
+                );
                 assert_eq!(unsafe { conex_queue_len(queue, &mut len) }, CONEX_OK);
                 assert_eq!(len, world.queues[i].1.len());
                 assert!(null_out || empty == world.queues[i].1.is_empty());
@@ -496,7 +586,9 @@ unsafe fn run(world: &mut World, op: Op) {
                     }
                 }
             }
-            Found::Wrong(map) => wrong(map, unsafe { conex_map_insert(map, at(&0_u64), 8, at(&value), null_mut()) }),
+            Found::Wrong(map) => {
+                wrong(map, unsafe { conex_map_insert(map, at(&0_u64), 8, at(&value), null_mut()) })
+            }
             Found::Nothing => {}
         },
         Op::MapUpsert(which, n, value, bad) => match world.map(which) {
@@ -512,11 +604,16 @@ unsafe fn run(world: &mut World, op: Op) {
                     Some(error) => assert_eq!(status, error),
                     None => {
                         let there = model.insert(key, value);
-                        assert_eq!((status, old), (if there.is_some() { CONEX_EXISTS } else { CONEX_OK }, there.unwrap_or(0)));
+                        assert_eq!(
+                            (status, old),
+                            (if there.is_some() { CONEX_EXISTS } else { CONEX_OK }, there.unwrap_or(0))
+                        );
                     }
                 }
             }
-            Found::Wrong(map) => wrong(map, unsafe { conex_map_upsert(map, at(&0_u64), 8, at(&value), null_mut()) }),
+            Found::Wrong(map) => {
+                wrong(map, unsafe { conex_map_upsert(map, at(&0_u64), 8, at(&value), null_mut()) })
+            }
             Found::Nothing => {}
         },
         Op::MapGet(which, n, bad) => match world.map(which) {
@@ -526,11 +623,24 @@ unsafe fn run(world: &mut World, op: Op) {
                 let (ptr, len, error) = pass(&mut key, *bytes, bad);
                 let error = error.or((bad == Bad::NullValue).then_some(CONEX_ERR_NULL));
                 let mut out = 0_u64;
-                let status = unsafe { conex_map_get(map, ptr, len, if bad == Bad::NullValue { null_mut() } else { to(&mut out) }) };
+                let status = unsafe {
+                    conex_map_get(
+                        map,
+                        ptr,
+                        len,
+                        if bad == Bad::NullValue { null_mut() } else { to(&mut out) },
+                    )
+                };
                 match (error, model.get(&key)) {
                     (Some(error), _) => assert_eq!(status, error),
                     (None, there) => {
-                        assert_eq!((status, out), (if there.is_some() { CONEX_OK } else { CONEX_NOT_FOUND }, there.copied().unwrap_or(0)));
+                        assert_eq!(
+                            (status, out),
+                            (
+                                if there.is_some() { CONEX_OK } else { CONEX_NOT_FOUND },
+                                there.copied().unwrap_or(0)
+                            )
+                        );
                     }
                 }
             }
@@ -593,7 +703,9 @@ unsafe fn run(world: &mut World, op: Op) {
                     }
                 }
             }
-            Found::Wrong(map) => wrong(map, unsafe { conex_map_fetch_add(map, at(&0_u64), 8, delta, null_mut()) }),
+            Found::Wrong(map) => {
+                wrong(map, unsafe { conex_map_fetch_add(map, at(&0_u64), 8, delta, null_mut()) })
+            }
             Found::Nothing => {}
         },
         Op::MapCompareExchange(which, n, expected, desired, bad) => match world.map(which) {
@@ -602,10 +714,13 @@ unsafe fn run(world: &mut World, op: Op) {
                 let mut key = key_of(n, *bytes);
                 let (ptr, len, error) = pass(&mut key, *bytes, bad);
                 let error = error.or((bad == Bad::NullValue).then_some(CONEX_ERR_NULL));
-                let expected = if expected % 2 == 0 { model.get(&key).copied().unwrap_or(expected) } else { expected };
+                let expected =
+                    if expected % 2 == 0 { model.get(&key).copied().unwrap_or(expected) } else { expected };
                 let desired_ptr = if bad == Bad::NullValue { null() } else { at(&desired) };
                 let mut current = 0_u64;
-                let status = unsafe { conex_map_compare_exchange(map, ptr, len, at(&expected), desired_ptr, to(&mut current)) };
+                let status = unsafe {
+                    conex_map_compare_exchange(map, ptr, len, at(&expected), desired_ptr, to(&mut current))
+                };
                 match (error, model.get_mut(&key)) {
                     (Some(error), _) => assert_eq!(status, error),
                     (None, None) => assert_eq!(status, CONEX_NOT_FOUND),
@@ -616,7 +731,9 @@ unsafe fn run(world: &mut World, op: Op) {
                     (None, Some(there)) => assert_eq!((status, current), (CONEX_MISMATCH, *there)),
                 }
             }
-            Found::Wrong(map) => wrong(map, unsafe { conex_map_compare_exchange(map, at(&0_u64), 8, at(&0_u64), at(&0_u64), null_mut()) }),
+            Found::Wrong(map) => wrong(map, unsafe {
+                conex_map_compare_exchange(map, at(&0_u64), 8, at(&0_u64), at(&0_u64), null_mut())
+            }),
             Found::Nothing => {}
         },
         Op::MapAll(which, what) => match world.map(which) {
@@ -629,7 +746,10 @@ unsafe fn run(world: &mut World, op: Op) {
                     2 => assert_eq!(unsafe { conex_map_shrink(map) }, CONEX_OK),
                     3 => {
                         let mut cursor = 0;
-                        while unsafe { conex_map_scan(map, &mut cursor, what.into(), Some(visit), to(&mut seen)) } == CONEX_OK {}
+                        while unsafe {
+                            conex_map_scan(map, &mut cursor, what.into(), Some(visit), to(&mut seen))
+                        } == CONEX_OK
+                        {}
                         assert_eq!((cursor, &seen), (0, &*model));
                     }
                     4 => assert!((unsafe { conex_map_reserve(map, usize::MAX) } as i32) < 0),
@@ -656,7 +776,9 @@ unsafe fn run(world: &mut World, op: Op) {
         },
         Op::DomainFlush(which) => match world.domain(which) {
             Found::Live(_, domain) => assert_eq!(unsafe { conex_domain_flush(domain) }, CONEX_OK),
-            Found::Wrong(domain) if domain.is_null() => assert_eq!(unsafe { conex_domain_flush(domain) }, CONEX_OK),
+            Found::Wrong(domain) if domain.is_null() => {
+                assert_eq!(unsafe { conex_domain_flush(domain) }, CONEX_OK)
+            }
             Found::Wrong(domain) => wrong(domain, unsafe { conex_domain_flush(domain) }),
             Found::Nothing => {}
         },
@@ -674,12 +796,18 @@ unsafe fn run(world: &mut World, op: Op) {
         Op::HugeBatch(stack, queue) => {
             if let Found::Live(_, stack) = world.stack(stack) {
                 let mut count = 1;
-                assert_eq!(unsafe { conex_stack_push_n(stack, at(&0_u64), usize::MAX / 4, &mut count) }, CONEX_ERR_INVALID);
+                assert_eq!(
+                    unsafe { conex_stack_push_n(stack, at(&0_u64), usize::MAX / 4, &mut count) },
+                    CONEX_ERR_INVALID
+                );
                 assert_eq!(unsafe { conex_stack_push_n(stack, null(), 3, &mut count) }, CONEX_ERR_NULL);
             }
             if let Found::Live(_, queue) = world.queue(queue) {
                 let mut count = 1;
-                assert_eq!(unsafe { conex_queue_push_n(queue, at(&0_u64), usize::MAX / 4, &mut count) }, CONEX_ERR_INVALID);
+                assert_eq!(
+                    unsafe { conex_queue_push_n(queue, at(&0_u64), usize::MAX / 4, &mut count) },
+                    CONEX_ERR_INVALID
+                );
                 assert_eq!(unsafe { conex_queue_pop_n(queue, null_mut(), 3, &mut count) }, CONEX_ERR_NULL);
             }
         }
@@ -694,7 +822,10 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
                 world.stacks.remove(i);
                 world.bury(stack);
             }
-            Found::Wrong(stack) => assert_eq!(unsafe { conex_stack_destroy(stack) }, if stack.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }),
+            Found::Wrong(stack) => assert_eq!(
+                unsafe { conex_stack_destroy(stack) },
+                if stack.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
             Found::Nothing => {}
         },
         Kind::Queue => match world.queue(which) {
@@ -703,7 +834,10 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
                 world.queues.remove(i);
                 world.bury(queue);
             }
-            Found::Wrong(queue) => assert_eq!(unsafe { conex_queue_destroy(queue) }, if queue.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }),
+            Found::Wrong(queue) => assert_eq!(
+                unsafe { conex_queue_destroy(queue) },
+                if queue.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
             Found::Nothing => {}
         },
         Kind::Map => match world.map(which) {
@@ -712,7 +846,10 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
                 world.maps.remove(i);
                 world.bury(map);
             }
-            Found::Wrong(map) => assert_eq!(unsafe { conex_map_destroy(map) }, if map.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }),
+            Found::Wrong(map) => assert_eq!(
+                unsafe { conex_map_destroy(map) },
+                if map.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
             Found::Nothing => {}
         },
         Kind::Domain => match world.domain(which) {
@@ -724,7 +861,10 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
                     world.bury(domain);
                 }
             }
-            Found::Wrong(domain) => assert_eq!(unsafe { conex_domain_destroy(domain) }, if domain.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }),
+            Found::Wrong(domain) => assert_eq!(
+                unsafe { conex_domain_destroy(domain) },
+                if domain.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
             Found::Nothing => {}
         },
         Kind::Guard => match world.guard(which) {
@@ -733,7 +873,10 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
                 world.guards.remove(i);
                 world.bury(guard);
             }
-            Found::Wrong(guard) => assert_eq!(unsafe { conex_guard_leave(guard) }, if guard.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }),
+            Found::Wrong(guard) => assert_eq!(
+                unsafe { conex_guard_leave(guard) },
+                if guard.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
             Found::Nothing => {}
         },
     }

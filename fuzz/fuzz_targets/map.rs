@@ -77,7 +77,8 @@ fuzz_target!(|input: Input| {
     let live = Arc::new(());
     let domain = Domain::new().unwrap();
     let options = Options::new().domain(&domain);
-    let map: Map<String, Value, Poor> = Map::with_options(&options, input.capacity.into(), Poor(input.hashes)).unwrap();
+    let map: Map<String, Value, Poor> =
+        Map::with_options(&options, input.capacity.into(), Poor(input.hashes)).unwrap();
     let mut model: BTreeMap<String, u8> = BTreeMap::new();
     let make = |n: u8| (n, live.clone());
     let number = |value: Value| value.0;
@@ -85,7 +86,9 @@ fuzz_target!(|input: Input| {
     for op in input.ops {
         match op {
             Op::Get(k) => assert_eq!(map.get(&key(k.into())).map(number), model.get(&key(k.into())).copied()),
-            Op::Contains(k) => assert_eq!(map.contains_key(&key(k.into())), model.contains_key(&key(k.into()))),
+            Op::Contains(k) => {
+                assert_eq!(map.contains_key(&key(k.into())), model.contains_key(&key(k.into())))
+            }
             Op::Insert(k, v) => {
                 let k = key(k.into());
                 let new = !model.contains_key(&k);
@@ -107,7 +110,9 @@ fuzz_target!(|input: Input| {
                 let answer = map.compare_exchange(k.clone(), &make(expected), make(v));
                 match (answer, model.get_mut(&k)) {
                     (Ok(()), Some(there)) if *there == expected => *there = v,
-                    (Err(ExchangeError::Mismatch(value)), Some(there)) => assert!(value.0 == *there && value.0 != expected),
+                    (Err(ExchangeError::Mismatch(value)), Some(there)) => {
+                        assert!(value.0 == *there && value.0 != expected)
+                    }
                     (Err(ExchangeError::NotFound), None) => {}
                     (answer, there) => panic!("{answer:?}, and there is {there:?}"),
                 }
@@ -155,7 +160,11 @@ fuzz_target!(|input: Input| {
                 let mut seen = BTreeMap::new();
                 let stopped = map.for_each(|k, v| {
                     assert!(seen.insert(k.clone(), v.0).is_none(), "visited twice");
-                    if seen.len() > usize::from(stop_after) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    if seen.len() > usize::from(stop_after) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 });
                 if stopped.is_continue() {
                     assert_eq!(seen, model);
@@ -189,7 +198,10 @@ fuzz_target!(|input: Input| {
                 assert_eq!(Arc::strong_count(&live), model.len() + 1);
             }
         }
-        assert_eq!((map.len(), map.is_empty(), map.stats().entries), (model.len(), model.is_empty(), model.len()));
+        assert_eq!(
+            (map.len(), map.is_empty(), map.stats().entries),
+            (model.len(), model.is_empty(), model.len())
+        );
     }
     drop(map);
     assert_eq!(Arc::strong_count(&live), 1);

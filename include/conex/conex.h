@@ -23,10 +23,28 @@
  * thread needs to register, and none needs to say good-bye. Functions whose text says *lock-free* keep their word in the
  * strict sense: whatever other threads are doing, or were doing when they were suspended for ever, some call completes
  * in a bounded number of steps; *wait-free*: this call does. Only functions that say *may block* wait for other threads.
+ * All this is as true as it is of the allocator and the callbacks that a call uses.
  * What a thread did before it put an element in happens before what another does after it got that element.
  *
  * No function is async-signal-safe. After `fork`, the child may go on using its containers only if no other thread of
- * the parent was inside a call; `fork` followed by `exec` is always safe.
+ * the parent was inside a call or held a guard; `fork` followed by `exec` is always safe.
+ *
+ * Callbacks
+ *
+ * Memory that was unlinked is freed later, inside other calls: every call that uses a domain, for whatever container, may
+ * run what is due there, which is retire functions, the `drop` of elements that wait, and the `free` of allocators. So
+ * these must not take a lock that a thread holds while it calls the library. A callback may call every function of the
+ * library, except where its own text says less. It leaves the guards of its thread as it found them.
+ *
+ * What waits in the default domain when the process ends is not freed, and its functions are not called; for those who
+ * need that, `conex_domain_barrier` is there.
+ *
+ * Memory
+ *
+ * Containers answer `CONEX_ERR_NO_MEMORY` when their allocator has none. The bookkeeping of the reclamation comes from
+ * the allocator of the process: some KiB when a thread first uses a domain, and about 2 KiB for each batch of 64 blocks
+ * or so that are removed, until they are freed. A call whose text says *does not allocate* needs no memory but that. If
+ * the process has none left for it, the process ends.
  *
  * Pointers
  *
@@ -193,21 +211,22 @@ typedef struct conex_element {
 } conex_element;
 
 /**
- * Gives `size` bytes aligned to `align` (a power of two), or NULL. Called from any thread that uses the container. It
- * must not unwind.
+ * Gives `size` bytes aligned to `align` (a power of two), or NULL; memory that is not so aligned is given back at once
+ * and counts as NULL. Called from any thread that uses the container, at the same time too. It must not unwind.
  */
 typedef void *(*conex_alloc_fn)(size_t size, size_t align, void *ctx);
 
 /**
  * Takes back what a `conex_alloc_fn` gave, with the same size and alignment. Called from any thread that uses the
- * container's domain. It must not unwind.
+ * container's domain, inside any call that does, at the same time too. It must not unwind.
  */
 typedef void (*conex_free_fn)(void *ptr, size_t size, size_t align, void *ctx);
 
 /**
  * Where the memory of a container comes from: both functions, or neither for the allocator of the process. All that
  * was allocated has been given back when the container's destroy function returns. Operations that allocate are as
- * lock-free as `alloc` is. The handle itself and the bookkeeping of the reclamation come from the process's allocator.
+ * lock-free as `alloc` is, and all are only if `free` is. The handle itself and the bookkeeping of the reclamation come
+ * from the process's allocator.
  */
 typedef struct conex_allocator {
     /** Gives memory. */
@@ -246,7 +265,11 @@ typedef struct conex_domain_options {
     uint64_t flags;
 } conex_domain_options;
 
-/** Called once for a retired pointer. It must not unwind. */
+/**
+ * Called once for a retired pointer, inside a later call that uses the domain, by any thread. It may call every function
+ * of the library, and retire more; `conex_domain_barrier` for its own domain answers `CONEX_ERR_STALLED` there. It must
+ * leave the guards of its thread as it found them, and it must not unwind.
+ */
 typedef void (*conex_retire_fn)(void *ptr, void *ctx);
 
 /** What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`. */
@@ -255,7 +278,7 @@ typedef struct conex_domain_stats {
     size_t struct_size;
     /** Blocks and pointers that were retired and not freed yet. */
     size_t pending_objects;
-    /** Their bytes. */
+    /** Their bytes, each rounded up to a multiple of 16. */
     size_t pending_bytes;
     /** Guards that are held. */
     size_t guards;
@@ -283,11 +306,13 @@ CONEX_API conex_status conex_domain_new(const struct conex_domain_options *optio
  *                is not destroyed).
  *
  * @retval CONEX_OK
- * @retval CONEX_BUSY         A container or a guard still uses it; nothing was changed.
+ * @retval CONEX_BUSY         A container or a guard still uses it, or a call on it is under way, as it is in the domain's
+ *                            retire functions; nothing was changed. A container may itself wait in the domain, to be
+ *                            destroyed by a retire function: `conex_domain_barrier` first.
  * @retval CONEX_ERR_HANDLE   Not a live domain (recently destroyed ones are recognised).
  * @retval CONEX_ERR_INVALID  It is the default domain, which lives as long as the process.
  *
- * Progress: waits for a thread that is just freeing memory of this domain, if there is one.
+ * Progress: may block: waits for a thread that is just freeing memory of this domain, if there is one.
  */
 CONEX_API conex_status conex_domain_destroy(struct conex_domain *domain);
 
@@ -313,7 +338,7 @@ CONEX_API struct conex_domain *conex_domain_default(void);
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL       `call` is NULL.
  * @retval CONEX_ERR_HANDLE
- * @retval CONEX_ERR_NO_MEMORY  `call` will not be called.
+ * @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
  *
  * Progress: lock-free if the process allocator is; allocates one small block.
  */
@@ -332,8 +357,9 @@ CONEX_API conex_status conex_domain_retire(
  *
  * @retval CONEX_OK
  * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
  *
- * Progress: lock-free. May call drop and retire functions on this thread.
+ * Progress: lock-free. May call drop and retire functions on this thread. In one of these it does nothing.
  */
 CONEX_API conex_status conex_domain_flush(struct conex_domain *domain);
 
@@ -341,12 +367,15 @@ CONEX_API conex_status conex_domain_flush(struct conex_domain *domain);
  * Waits until all that was retired in the domain before the call, by any thread and any container, has been freed.
  *
  * @param domain      The domain; NULL for the default one.
- * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever. 0
+ *                    tries once, which succeeds only if nothing is pending.
  *
  * @retval CONEX_OK
  * @retval CONEX_TIMEOUT      Something holds memory back, most often a guard on another thread.
- * @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself.
+ * @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself, or is in a drop or retire function that a
+ *                            call on the domain runs.
  * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
  *
  * Progress: may block. May call drop and retire functions on this thread.
  */
@@ -360,9 +389,10 @@ CONEX_API conex_status conex_domain_barrier(struct conex_domain *domain, uint64_
  *
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
  * @retval CONEX_ERR_INVALID  `stats->struct_size` is not that of a `conex_domain_stats`.
  *
- * Progress: wait-free; does not allocate.
+ * Progress: wait-free, in the number of threads that ever used the domain at once; does not allocate.
  */
 CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struct conex_domain_stats *stats);
 
@@ -382,7 +412,8 @@ CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struc
  * In exchange, memory that is retired in the guard's domain, by any thread, is not freed while the guard is held. Hold
  * one over a batch of work, never over a wait, and refresh it between batches.
  *
- * A guard belongs to the thread that entered it and is refreshed and left there. Guards nest.
+ * A guard belongs to the thread that entered it and is refreshed and left there. Guards nest, and may be left in any
+ * order. A thread that ends without having left its guard stalls the domain for ever.
  * ====================================================================================================== */
 
 /** A session; made by `conex_guard_enter`. */
@@ -411,9 +442,10 @@ CONEX_API conex_status conex_guard_enter(conex_domain *domain, struct conex_guar
  *
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
- * @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+ * @retval CONEX_ERR_INVALID  The guard was entered on another thread, or is just being refreshed: this is a drop or
+ *                            retire function that its refresh runs.
  *
- * Progress: wait-free; does not allocate.
+ * Progress: lock-free. May call drop and retire functions on this thread.
  */
 CONEX_API conex_status conex_guard_refresh(struct conex_guard *guard);
 
@@ -424,9 +456,10 @@ CONEX_API conex_status conex_guard_refresh(struct conex_guard *guard);
  *
  * @retval CONEX_OK
  * @retval CONEX_ERR_HANDLE   Not a live guard (recently left ones are recognised).
- * @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+ * @retval CONEX_ERR_INVALID  The guard was entered on another thread, or is just being refreshed: this is a drop or
+ *                            retire function that its refresh runs.
  *
- * Progress: wait-free.
+ * Progress: wait-free, if the process allocator is.
  */
 CONEX_API conex_status conex_guard_leave(struct conex_guard *guard);
 
@@ -485,7 +518,7 @@ CONEX_API conex_status conex_stack_new(const struct conex_stack_options *options
  * @retval CONEX_OK
  * @retval CONEX_ERR_HANDLE  Not a live stack (recently destroyed ones are recognised).
  *
- * Progress: waits for a thread that is just giving back memory of this stack, if there is one.
+ * Progress: may block: waits for a thread that is just giving back memory of this stack, if there is one.
  */
 CONEX_API conex_status conex_stack_destroy(struct conex_stack *stack);
 
@@ -556,7 +589,8 @@ CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elemen
  *
  * @param stack  The stack.
  * @param take   Called once for each element, on this thread, under no guard; it may call every function of the
- *               library, for this stack too. NULL: the elements' lives are ended with their `drop`.
+ *               library, for this stack too, but not destroy it. NULL: the elements' lives are ended with their
+ *               `drop`.
  * @param ctx    Passed to `take`.
  * @param count  Optional. Receives how many there were.
  *
@@ -564,7 +598,7 @@ CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elemen
  * @retval CONEX_EMPTY
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: the step is wait-free, then one call an element; does not allocate.
+ * Progress: the step is wait-free, then lock-free, with one call an element; does not allocate.
  */
 CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take_fn take, void *ctx, size_t *count);
 
@@ -577,7 +611,7 @@ CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: wait-free; does not allocate.
+ * Progress: lock-free; does not allocate.
  */
 CONEX_API conex_status conex_stack_len(const struct conex_stack *stack, size_t *len);
 
@@ -848,8 +882,10 @@ CONEX_API conex_status conex_queue_is_empty(const struct conex_queue *queue, boo
  * changed in place; an update puts a new one in its place, and the old one is dropped when nobody can be reading it any
  * more: later, on any thread that uses the domain.
  *
- * Keys and values of at most 8 bytes, without callbacks, lie in the table itself: nothing is allocated for an entry, and
- * nothing retired. All others lie in one block each.
+ * Values of at most 8 bytes, without `drop` and `clone`, lie in the table itself, and so do keys of a fixed size of at most
+ * 8 bytes without callbacks. Other keys lie in one block each. So for counters, whatever their keys, nothing is allocated
+ * and nothing retired but when a key comes or goes. Other values lie in one block with their key, and each update makes a
+ * new one.
  *
  * Callbacks run on the calling thread, under a guard, and may call every function of the library for every object but
  * the one whose creation or destruction is under way.
@@ -944,9 +980,9 @@ CONEX_API conex_status conex_map_destroy(struct conex_map *map);
      NULL, CONEX_ALLOCATOR_PROCESS}
 
 /* =========================================================================================================
- * Map: one key
+ * Map: reading
  *
- * Each of these functions is one atomic step on one key.
+ * Each of these functions reads one entry.
  * ====================================================================================================== */
 
 /**
@@ -999,7 +1035,7 @@ CONEX_API conex_status conex_map_contains(const conex_map *map, const void *key,
  * @retval CONEX_ERR_INVALID    `key_len` is not the size of the map's keys; or the guard is of another domain or thread.
  * @retval CONEX_ERR_NO_MEMORY
  *
- * Progress: lock-free. Allocates, for a copy, if keys and values have at most 8 bytes and no callbacks.
+ * Progress: lock-free. Allocates, for a copy, if values have at most 8 bytes and no callbacks.
  */
 CONEX_API conex_status conex_map_get_ref(
         const conex_map *map,
@@ -1007,6 +1043,12 @@ CONEX_API conex_status conex_map_get_ref(
         const void *key,
         size_t key_len,
         const void **value);
+
+/* =========================================================================================================
+ * Map: writing
+ *
+ * Each of these functions is one atomic step on one key.
+ * ====================================================================================================== */
 
 /**
  * Inserts a key, if it is not there.
@@ -1024,7 +1066,7 @@ CONEX_API conex_status conex_map_get_ref(
  * @retval CONEX_ERR_NO_MEMORY
  * @retval (a negative status)  What the `clone` of the key or of the value returned.
  *
- * Progress: lock-free if the allocator is. Small entries are inserted without allocating, except into a bucket that is
+ * Progress: lock-free if the allocator is. Allocates for keys and values that do not lie in the table, and where a bucket is
  * full.
  */
 CONEX_API conex_status conex_map_insert(

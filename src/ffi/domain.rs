@@ -55,7 +55,7 @@ pub struct conex_domain_stats {
     pub struct_size: usize,
     /// Blocks and pointers that were retired and not freed yet.
     pub pending_objects: usize,
-    /// Their bytes.
+    /// Their bytes, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
     /// Guards that are held.
     pub guards: usize,
@@ -66,7 +66,9 @@ pub struct conex_domain_stats {
 // SAFETY: `repr(C)`, the size first; any bytes are numbers.
 unsafe impl Extensible for conex_domain_stats {}
 
-/// Called once for a retired pointer. It must not unwind.
+/// Called once for a retired pointer, inside a later call that uses the domain, by any thread. It may call every function
+/// of the library, and retire more; `conex_domain_barrier` for its own domain answers `CONEX_ERR_STALLED` there. It must
+/// leave the guards of its thread as it found them, and it must not unwind.
 pub type conex_retire_fn = Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, ctx: *mut c_void)>;
 
 /// Makes a domain.
@@ -107,11 +109,13 @@ pub unsafe extern "C" fn conex_domain_new(
 ///                is not destroyed).
 ///
 /// @retval CONEX_OK
-/// @retval CONEX_BUSY         A container or a guard still uses it; nothing was changed.
+/// @retval CONEX_BUSY         A container or a guard still uses it, or a call on it is under way, as it is in the domain's
+///                            retire functions; nothing was changed. A container may itself wait in the domain, to be
+///                            destroyed by a retire function: `conex_domain_barrier` first.
 /// @retval CONEX_ERR_HANDLE   Not a live domain (recently destroyed ones are recognised).
 /// @retval CONEX_ERR_INVALID  It is the default domain, which lives as long as the process.
 ///
-/// Progress: waits for a thread that is just freeing memory of this domain, if there is one.
+/// Progress: may block: waits for a thread that is just freeing memory of this domain, if there is one.
 ///
 /// # Safety
 /// `domain` is null or points to readable memory; nobody else uses it.
@@ -147,7 +151,7 @@ static DEFAULT: Once<conex_domain> = Once::new();
 pub extern "C" fn conex_domain_default() -> *mut conex_domain {
     let mut domain = core::ptr::null_mut();
     answer(|| {
-        let make = || handle::make(conex_domain { domain: Domain::default(), is_default: true });
+        let make = || handle::make(conex_domain { domain: Domain::try_default()?, is_default: true });
         // SAFETY: just made, and nobody else has seen it.
         let unmake = |mine| drop(unsafe { handle::destroy::<conex_domain>(mine, |_| Ok(())) });
         domain = DEFAULT.get(make, unmake)?;
@@ -168,7 +172,7 @@ pub extern "C" fn conex_domain_default() -> *mut conex_domain {
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_NULL       `call` is NULL.
 /// @retval CONEX_ERR_HANDLE
-/// @retval CONEX_ERR_NO_MEMORY  `call` will not be called.
+/// @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
 ///
 /// Progress: lock-free if the process allocator is; allocates one small block.
 ///
@@ -199,8 +203,9 @@ pub unsafe extern "C" fn conex_domain_retire(
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
 ///
-/// Progress: lock-free. May call drop and retire functions on this thread.
+/// Progress: lock-free. May call drop and retire functions on this thread. In one of these it does nothing.
 ///
 /// # Safety
 /// `domain` is null or points to readable memory.
@@ -216,12 +221,15 @@ pub unsafe extern "C" fn conex_domain_flush(domain: *mut conex_domain) -> conex_
 /// Waits until all that was retired in the domain before the call, by any thread and any container, has been freed.
 ///
 /// @param domain      The domain; NULL for the default one.
-/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+/// @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever. 0
+///                    tries once, which succeeds only if nothing is pending.
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_TIMEOUT      Something holds memory back, most often a guard on another thread.
-/// @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself.
+/// @retval CONEX_ERR_STALLED  This thread holds a guard of the domain itself, or is in a drop or retire function that a
+///                            call on the domain runs.
 /// @retval CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
 ///
 /// Progress: may block. May call drop and retire functions on this thread.
 ///
@@ -247,9 +255,10 @@ pub unsafe extern "C" fn conex_domain_barrier(domain: *mut conex_domain, timeout
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
 /// @retval CONEX_ERR_INVALID  `stats->struct_size` is not that of a `conex_domain_stats`.
 ///
-/// Progress: wait-free; does not allocate.
+/// Progress: wait-free, in the number of threads that ever used the domain at once; does not allocate.
 ///
 /// # Safety
 /// Pointers that are not null are valid, `stats` for its `struct_size`.
@@ -284,7 +293,7 @@ pub unsafe extern "C" fn conex_domain_stats_get(
 /// `domain` is null or points to readable memory.
 pub(super) unsafe fn domain_or_default(domain: *mut conex_domain) -> Result<Domain, conex_status> {
     if domain.is_null() {
-        return Ok(Domain::default());
+        return Ok(Domain::try_default()?);
     }
     // SAFETY: the caller's promise.
     Ok(unsafe { handle::get(domain) }?.domain.clone())

@@ -41,19 +41,20 @@ pub struct conex_element {
     pub ctx: *mut c_void,
 }
 
-/// Gives `size` bytes aligned to `align` (a power of two), or NULL. Called from any thread that uses the container. It
-/// must not unwind.
+/// Gives `size` bytes aligned to `align` (a power of two), or NULL; memory that is not so aligned is given back at once
+/// and counts as NULL. Called from any thread that uses the container, at the same time too. It must not unwind.
 pub type conex_alloc_fn =
     Option<unsafe extern "C-unwind" fn(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void>;
 
 /// Takes back what a `conex_alloc_fn` gave, with the same size and alignment. Called from any thread that uses the
-/// container's domain. It must not unwind.
+/// container's domain, inside any call that does, at the same time too. It must not unwind.
 pub type conex_free_fn =
     Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, size: usize, align: usize, ctx: *mut c_void)>;
 
 /// Where the memory of a container comes from: both functions, or neither for the allocator of the process. All that
 /// was allocated has been given back when the container's destroy function returns. Operations that allocate are as
-/// lock-free as `alloc` is. The handle itself and the bookkeeping of the reclamation come from the process's allocator.
+/// lock-free as `alloc` is, and all are only if `free` is. The handle itself and the bookkeeping of the reclamation come
+/// from the process's allocator.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct conex_allocator {

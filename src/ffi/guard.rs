@@ -5,7 +5,8 @@
 //! In exchange, memory that is retired in the guard's domain, by any thread, is not freed while the guard is held. Hold
 //! one over a batch of work, never over a wait, and refresh it between batches.
 //!
-//! A guard belongs to the thread that entered it and is refreshed and left there. Guards nest.
+//! A guard belongs to the thread that entered it and is refreshed and left there. Guards nest, and may be left in any
+//! order. A thread that ends without having left its guard stalls the domain for ever.
 
 use core::fmt;
 
@@ -81,9 +82,10 @@ pub unsafe extern "C" fn conex_guard_enter(
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
-/// @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+/// @retval CONEX_ERR_INVALID  The guard was entered on another thread, or is just being refreshed: this is a drop or
+///                            retire function that its refresh runs.
 ///
-/// Progress: wait-free; does not allocate.
+/// Progress: lock-free. May call drop and retire functions on this thread.
 ///
 /// # Safety
 /// `guard` is null or points to readable memory.
@@ -93,7 +95,7 @@ pub unsafe extern "C" fn conex_guard_refresh(guard: *mut conex_guard) -> conex_s
         // SAFETY: the caller's promise.
         let guard = unsafe { handle::get(guard) }?;
         guard.check_thread()?;
-        guard.guard.borrow_mut().refresh();
+        guard.guard.try_borrow_mut().map_err(|_| CONEX_ERR_INVALID)?.refresh();
         Ok(CONEX_OK)
     })
 }
@@ -104,9 +106,10 @@ pub unsafe extern "C" fn conex_guard_refresh(guard: *mut conex_guard) -> conex_s
 ///
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_HANDLE   Not a live guard (recently left ones are recognised).
-/// @retval CONEX_ERR_INVALID  The guard was entered on another thread.
+/// @retval CONEX_ERR_INVALID  The guard was entered on another thread, or is just being refreshed: this is a drop or
+///                            retire function that its refresh runs.
 ///
-/// Progress: wait-free.
+/// Progress: wait-free, if the process allocator is.
 ///
 /// # Safety
 /// `guard` is null or points to readable memory.
@@ -116,8 +119,12 @@ pub unsafe extern "C" fn conex_guard_leave(guard: *mut conex_guard) -> conex_sta
         if guard.is_null() {
             return Ok(CONEX_OK);
         }
+        let ready = |guard: &conex_guard| {
+            guard.check_thread()?;
+            guard.guard.try_borrow_mut().map(drop).map_err(|_| CONEX_ERR_INVALID)
+        };
         // SAFETY: the caller's promise.
-        drop(unsafe { handle::destroy(guard, conex_guard::check_thread) }?);
+        drop(unsafe { handle::destroy(guard, ready) }?);
         Ok(CONEX_OK)
     })
 }

@@ -11,8 +11,10 @@
 //! changed in place; an update puts a new one in its place, and the old one is dropped when nobody can be reading it any
 //! more: later, on any thread that uses the domain.
 //!
-//! Keys and values of at most 8 bytes, without callbacks, lie in the table itself: nothing is allocated for an entry, and
-//! nothing retired. All others lie in one block each.
+//! Values of at most 8 bytes, without `drop` and `clone`, lie in the table itself, and so do keys of a fixed size of at most
+//! 8 bytes without callbacks. Other keys lie in one block each. So for counters, whatever their keys, nothing is allocated
+//! and nothing retired but when a key comes or goes. Other values lie in one block with their key, and each update makes a
+//! new one.
 //!
 //! Callbacks run on the calling thread, under a guard, and may call every function of the library for every object but
 //! the one whose creation or destruction is under way.

@@ -82,6 +82,10 @@ unsafe impl Elements for KeysAndValues {
         self.hash.is_none() && !self.keys_own() && self.values_are_bytes()
     }
 
+    fn values_are_plain(&self) -> bool {
+        self.values_are_bytes()
+    }
+
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
         match self.hash {

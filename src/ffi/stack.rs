@@ -131,7 +131,7 @@ pub unsafe extern "C" fn conex_stack_new(
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_HANDLE  Not a live stack (recently destroyed ones are recognised).
 ///
-/// Progress: waits for a thread that is just giving back memory of this stack, if there is one.
+/// Progress: may block: waits for a thread that is just giving back memory of this stack, if there is one.
 ///
 /// # Safety
 /// `stack` is null or points to readable memory; nobody else uses it.
@@ -273,7 +273,8 @@ pub unsafe extern "C" fn conex_stack_pop_n(
 ///
 /// @param stack  The stack.
 /// @param take   Called once for each element, on this thread, under no guard; it may call every function of the
-///               library, for this stack too. NULL: the elements' lives are ended with their `drop`.
+///               library, for this stack too, but not destroy it. NULL: the elements' lives are ended with their
+///               `drop`.
 /// @param ctx    Passed to `take`.
 /// @param count  Optional. Receives how many there were.
 ///
@@ -281,7 +282,7 @@ pub unsafe extern "C" fn conex_stack_pop_n(
 /// @retval CONEX_EMPTY
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
-/// Progress: the step is wait-free, then one call an element; does not allocate.
+/// Progress: the step is wait-free, then lock-free, with one call an element; does not allocate.
 ///
 /// # Safety
 /// Pointers that are not null are valid.
@@ -316,7 +317,7 @@ pub unsafe extern "C" fn conex_stack_pop_all(
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
-/// Progress: wait-free; does not allocate.
+/// Progress: lock-free; does not allocate.
 ///
 /// # Safety
 /// Pointers that are not null are valid.

@@ -196,13 +196,18 @@ impl Bucket {
     /// of the caller makes it valid.
     #[inline]
     pub(super) fn reserve(&self, header: Header) -> Option<usize> {
-        (0..CELLS).find(|&cell| {
-            header.valid() >> cell & 1 == 0 && self.key(cell) == FREE && {
+        for cell in 0..CELLS {
+            if header.valid() >> cell & 1 == 0 && self.key(cell) == FREE {
                 // (3) Acquire: the header change that made the cell invalid, and the last use of its lane, come before.
                 // Relaxed on failure: nothing was learned.
-                self.keys[cell].compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+                let reserved =
+                    self.keys[cell].compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed);
+                if reserved.is_ok() {
+                    return Some(cell);
+                }
             }
-        })
+        }
+        None
     }
 
     /// Writes the key word of a cell that the caller has reserved.

@@ -1,5 +1,7 @@
 //! The one way in which an entry is inserted, replaced or removed.
 
+use crossbeam_utils::Backoff;
+
 use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
 use super::engine::Engine;
 use super::header::{Header, NodeChange};
@@ -156,6 +158,7 @@ impl<C: Codec> Engine<C> {
         mut planned: Option<(Option<Pair>, Plan)>,
     ) -> Result<Done<'p, C>, E> {
         let mut table = self.table(pinned);
+        let backoff = Backoff::new();
         loop {
             let bucket = table.bucket(probe.position());
             let mut room = Room::new(self, pinned, bucket);
@@ -185,6 +188,8 @@ impl<C: Codec> Engine<C> {
                 if let Step::Done(change) = step {
                     break Some(change);
                 }
+                // A bounded number of pauses, so that on a contended bucket one thread gets several changes through.
+                backoff.spin();
             };
             match step {
                 Some(change) => return Ok(Done { change, engine: self, pinned, room: Some(room) }),

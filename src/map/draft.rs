@@ -3,8 +3,7 @@
 use core::ptr::NonNull;
 
 use super::entry::{Entries, Entry, Shape};
-use super::memory::Memory;
-use crate::mem::NoMemory;
+use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Link;
 
 /// A part of a draft.
@@ -20,15 +19,16 @@ enum Part {
 
 /// An entry that is being written and may come to nothing. Dropping it ends what it owns.
 pub(super) struct Draft<'a, S: Shape> {
-    memory: &'a Memory<Entries<S>>,
+    entries: &'a Entries<S>,
+    allocator: &'a Allocator,
     block: Option<(NonNull<Entry>, usize)>,
     key: Part,
     value: Part,
 }
 
 impl<'a, S: Shape> Draft<'a, S> {
-    pub(super) fn new(memory: &'a Memory<Entries<S>>) -> Self {
-        Self { memory, block: None, key: Part::Foreign, value: Part::Foreign }
+    pub(super) fn new(entries: &'a Entries<S>, allocator: &'a Allocator) -> Self {
+        Self { entries, allocator, block: None, key: Part::Foreign, value: Part::Foreign }
     }
 
     /// Makes room for an entry with a key of `key_len` bytes, unless there is room of this size already. Returns where
@@ -36,23 +36,29 @@ impl<'a, S: Shape> Draft<'a, S> {
     pub(super) fn room(&mut self, key_len: usize) -> Result<(*mut u8, *mut u8), NoMemory> {
         if self.block.is_none_or(|(_, len)| len != key_len) {
             self.reset();
-            let layout = self.memory.codec.shape.layout(key_len)?;
-            let entry = self.memory.allocator.allocate(layout)?.cast::<Entry>();
+            let layout = self.entries.shape.layout(key_len)?;
+            let entry = self.allocator.allocate(layout)?.cast::<Entry>();
             // SAFETY: fresh memory that begins with an entry.
             unsafe { entry.write(Entry { link: Link::new() }) };
             // SAFETY: private, of this layout.
-            unsafe { self.memory.codec.shape.set_key_len(entry, key_len) };
+            unsafe { self.entries.shape.set_key_len(entry, key_len) };
             self.block = Some((entry, key_len));
         }
         let entry = self.entry();
         // SAFETY: not freed.
-        let key = unsafe { self.memory.codec.key_of(entry) };
+        let key = unsafe { self.entries.key_of(entry) };
         // SAFETY: not freed.
-        Ok((key, unsafe { self.memory.codec.value_of(entry) }))
+        Ok((key, unsafe { self.entries.value_of(entry) }))
     }
 
     fn entry(&self) -> NonNull<Entry> {
         self.block.expect("`room` comes first").0
+    }
+
+    /// Where the value is to be written.
+    pub(super) fn value(&self) -> *mut u8 {
+        // SAFETY: not freed.
+        unsafe { self.entries.value_of(self.entry()) }
     }
 
     /// The key of another entry of the map.
@@ -61,7 +67,7 @@ impl<'a, S: Shape> Draft<'a, S> {
     /// `entry` is not freed.
     pub(super) unsafe fn key_of(&self, entry: NonNull<Entry>) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { self.memory.codec.key_of(entry) }
+        unsafe { self.entries.key_of(entry) }
     }
 
     /// Whether the key's bytes were taken over.
@@ -104,7 +110,7 @@ impl<'a, S: Shape> Draft<'a, S> {
     pub(super) fn take_value(&mut self) -> Option<*mut u8> {
         let own = core::mem::replace(&mut self.value, Part::Foreign) == Part::Own;
         // SAFETY: not freed.
-        own.then(|| unsafe { self.memory.codec.value_of(self.entry()) })
+        own.then(|| unsafe { self.entries.value_of(self.entry()) })
     }
 
     /// Ends the key, if it is the draft's own, so that another can be written.
@@ -112,9 +118,9 @@ impl<'a, S: Shape> Draft<'a, S> {
         let own = core::mem::replace(&mut self.key, Part::Foreign) == Part::Own;
         if let (true, Some((entry, _))) = (own, self.block) {
             // SAFETY: not freed.
-            let key = unsafe { self.memory.codec.key_of(entry) };
+            let key = unsafe { self.entries.key_of(entry) };
             // SAFETY: live and ours; marked as gone above.
-            unsafe { self.memory.codec.shape.drop_key(key) };
+            unsafe { self.entries.shape.drop_key(key) };
         }
     }
 
@@ -123,9 +129,9 @@ impl<'a, S: Shape> Draft<'a, S> {
         let own = core::mem::replace(&mut self.value, Part::Foreign) == Part::Own;
         if let (true, Some((entry, _))) = (own, self.block) {
             // SAFETY: not freed.
-            let value = unsafe { self.memory.codec.value_of(entry) };
+            let value = unsafe { self.entries.value_of(entry) };
             // SAFETY: live and ours; marked as gone above.
-            unsafe { self.memory.codec.shape.drop_value(value) };
+            unsafe { self.entries.shape.drop_value(value) };
         }
     }
 
@@ -147,7 +153,7 @@ impl<'a, S: Shape> Draft<'a, S> {
         let (key, value) = (own(&mut self.key), own(&mut self.value));
         if let Some((entry, _)) = self.block.take() {
             // SAFETY: never published; what is marked as own is live.
-            unsafe { self.memory.codec.end(&self.memory.allocator, entry, key, value) };
+            unsafe { self.entries.end(self.allocator, entry, key, value) };
         }
     }
 }

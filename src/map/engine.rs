@@ -145,10 +145,12 @@ impl<C: Codec> Engine<C> {
 
 impl<C: Codec> Drop for Engine<C> {
     fn drop(&mut self) {
-        self.for_each_exclusive(|engine, pair| {
-            // SAFETY: nobody uses the map any more, and each entry is visited once.
-            unsafe { engine.codec().discard(engine.allocator(), pair) };
-        });
+        if C::OWNS {
+            self.for_each_exclusive(|engine, pair| {
+                // SAFETY: nobody uses the map any more, and each entry is visited once.
+                unsafe { engine.codec().discard(engine.allocator(), pair) };
+            });
+        }
         let mut table = Some(self.current_exclusive());
         while let Some(at) = table {
             // SAFETY: alive until the release below.

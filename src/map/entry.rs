@@ -143,6 +143,8 @@ fn entry_of(pair: Pair) -> NonNull<Entry> {
 
 // SAFETY: what is run are the shape's `drop_key` and `drop_value`, whose promise it is.
 unsafe impl<S: Shape> Codec for Entries<S> {
+    const OWNS: bool = true;
+
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key
@@ -216,7 +218,7 @@ pub(super) struct EntryMap<S: Shape> {
 
 impl<S: Shape> EntryMap<S> {
     pub(super) fn new(shape: S, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         Ok(Self { engine: Engine::new(&domain, allocator, Entries { shape }, capacity)? })
     }
 
@@ -244,7 +246,7 @@ impl<S: Shape> EntryMap<S> {
 
     /// A draft for one change.
     pub(super) fn draft(&self) -> Draft<'_, S> {
-        Draft::new(self.engine.limbo.memory())
+        Draft::new(self.engine.codec(), self.engine.allocator())
     }
 
     /// As [`Engine::change`], with `plan` writing what it stores into the draft. What was taken out is retired. If the

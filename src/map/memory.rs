@@ -19,6 +19,9 @@ pub(super) const CODEC: u8 = 2;
 /// # Safety
 /// `dispose` must meet what [`Dispose`] asks for.
 pub(super) unsafe trait Codec: Send + Sync + 'static {
+    /// Whether entries own anything, so that a map that is dropped must discard them.
+    const OWNS: bool;
+
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
 

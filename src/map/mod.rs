@@ -33,8 +33,8 @@
 //! updates and removals touch one line and allocate nothing, but where more than three keys meet.
 //!
 //! The engine moves pairs of words ([`engine`]). What they mean is the codec's: small keys and values themselves, behind a
-//! bijection that is also the hash ([`words`]); or the hash and a pointer to an immutable entry ([`entry`]). On top are the
-//! safe map of Rust types ([`typed`]) and the map of elements that are described at run time ([`blob`]).
+//! bijection that is also the hash ([`words`]); a pointer to an immutable key, and a small value ([`keyed`]); or the hash and
+//! a pointer to an immutable entry with both ([`entry`]). On top are the safe map of Rust types ([`typed`]) and the map of elements that are described at run time ([`blob`]).
 //!
 //! # Invariants
 //!
@@ -88,8 +88,8 @@
 //! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
 //!   one fails and changes nothing.
 //!
-//! Nodes are named by 48 bits of their address. Where the allocator tags addresses in their top byte there is "no memory"
-//! for nodes; such platforms are not supported.
+//! Nodes are named by the low 48 bits of their address. Where user addresses are longer, or tagged in the top byte, there
+//! is "no memory" for nodes; such platforms are not supported.
 //!
 //! A lookup writes nothing to the map. `len` is wait-free.
 //!
@@ -116,11 +116,14 @@ mod engine;
 mod entry;
 mod hash;
 mod header;
+mod keyed;
 mod memory;
 mod migrate;
 #[cfg(all(test, loom))]
 mod models;
 mod node;
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+mod pages;
 mod resize;
 mod room;
 mod scan;

@@ -243,7 +243,10 @@ fn two_helpers_shrink() {
 /// A writer meets the bucket while a helper moves it, and a reader looks on.
 #[test]
 fn helper_writer_and_reader_grow() {
-    loom::model(|| {
+    // Three threads: one preemption less, or it takes hours.
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(1);
+    builder.check(|| {
         let map = map();
         insert(&map, A, 1);
         begin(&map, 1, 2);

@@ -10,23 +10,28 @@ use super::bucket::Pair;
 use super::header::Header;
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Link;
+use crate::sync::Ordering;
 
-/// Sixteen-aligned, so that a header can name it in 48 bits.
-#[repr(C, align(16))]
+/// While the node is in use, the pointer in its link holds the version of the last plain header, for the way back; where
+/// pointers are shorter than versions it has a word of its own.
+#[repr(C)]
 pub(super) struct Node {
     link: Link,
-    /// The version of the last plain header, for the way back.
+    #[cfg(not(target_pointer_width = "64"))]
     version: u64,
     len: usize,
     // `len` pairs follow.
 }
+
+/// A header names a node by 44 bits of its address.
+const ALIGN: usize = 16;
 
 impl Node {
     fn layout(len: usize) -> Result<Layout, NoMemory> {
         let pairs = Layout::array::<Pair>(len).map_err(|_| NoMemory)?;
         let (layout, offset) = Layout::new::<Self>().extend(pairs).map_err(|_| NoMemory)?;
         debug_assert!(offset == size_of::<Self>());
-        Ok(layout)
+        layout.align_to(ALIGN).map_err(|_| NoMemory)
     }
 
     /// The entries of a node.
@@ -42,11 +47,21 @@ impl Node {
         unsafe { core::slice::from_raw_parts(first, len) }
     }
 
+    /// The version that the node carries, or anything if it has been replaced meanwhile: only for a change that fails then.
+    ///
     /// # Safety
     /// As [`Node::pairs`].
     pub(super) unsafe fn version(node: *const Self) -> u64 {
+        #[cfg(not(target_pointer_width = "64"))]
         // SAFETY: the caller's promise.
-        unsafe { (*node).version }
+        return unsafe { (*node).version };
+        #[cfg(target_pointer_width = "64")]
+        {
+            // SAFETY: the caller's promise; a reference to the field only: a limbo may be writing to the rest of the link.
+            let next = unsafe { &(*node).link.next };
+            // Relaxed: written before the node was published.
+            next.load(Ordering::Relaxed).addr() as u64
+        }
     }
 
     /// The size of a node of `len` entries.
@@ -81,7 +96,18 @@ impl<'a> NodeBox<'a> {
     pub(super) fn new(allocator: &'a Allocator, version: u64, capacity: usize) -> Result<Self, NoMemory> {
         let node = allocator.allocate(Node::layout(capacity)?)?.cast::<Node>();
         // SAFETY: fresh memory of a layout that begins with that of `Node`.
-        unsafe { node.write(Node { link: Link::new(), version, len: 0 }) };
+        unsafe {
+            node.write(Node {
+                link: Link::new(),
+                #[cfg(not(target_pointer_width = "64"))]
+                version,
+                len: 0,
+            });
+        }
+        // SAFETY: written just now, and ours.
+        let link = unsafe { &node.as_ref().link };
+        // Relaxed: published with the node.
+        link.next.store(core::ptr::without_provenance_mut(version as usize), Ordering::Relaxed);
         let this = Self { node, capacity, allocator };
         // An address beyond what a header can name: a platform that tags pointers. There is no memory we can use.
         if Header::can_name(node.as_ptr()) { Ok(this) } else { Err(NoMemory) }

@@ -7,6 +7,8 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use super::bucket::Bucket;
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+use super::pages;
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Link;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
@@ -46,6 +48,32 @@ const BLOCK_ALIGN: usize = 16;
 
 const _: () = assert!(cfg!(loom) || align_of::<Table>() <= BLOCK_ALIGN);
 
+/// Whether the block of a large table comes from the kernel and not from the allocator.
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+fn from_kernel(allocator: &Allocator, layout: Layout) -> bool {
+    allocator.is_process() && pages::are_better(layout.size())
+}
+
+fn zeroed(allocator: &Allocator, layout: Layout) -> Result<NonNull<u8>, NoMemory> {
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    if from_kernel(allocator, layout) {
+        return pages::map(layout.size()).ok_or(NoMemory);
+    }
+    allocator.allocate_zeroed(layout)
+}
+
+/// # Safety
+/// `block` came from `zeroed` with the same arguments, is not used any more and was not given back before.
+unsafe fn release(allocator: &Allocator, block: NonNull<u8>, layout: Layout) {
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    if from_kernel(allocator, layout) {
+        // SAFETY: the caller's promise.
+        return unsafe { pages::unmap(block, layout.size()) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { allocator.release(block, layout) };
+}
+
 impl Table {
     /// The block of a table of 2^`log2` buckets. Its alignment is that of a word on purpose: what asks for no more than
     /// the process allocator's natural alignment gets zero pages from the kernel, untouched; a cache line's alignment
@@ -66,7 +94,7 @@ impl Table {
     /// A table of virgin buckets.
     pub(super) fn new(allocator: &Allocator, log2: u32) -> Result<NonNull<Self>, NoMemory> {
         debug_assert!((MIN_LOG2..=MAX_LOG2).contains(&log2));
-        let block = allocator.allocate_zeroed(Self::layout(log2)?)?;
+        let block = zeroed(allocator, Self::layout(log2)?)?;
         let table = block.cast::<Self>();
         // SAFETY: the block is larger than the header.
         let end = unsafe { table.as_ptr().add(1) };
@@ -103,7 +131,7 @@ impl Table {
         // SAFETY: not null.
         let block = unsafe { NonNull::new_unchecked(table.cast::<u8>()) };
         // SAFETY: the caller's promise.
-        unsafe { allocator.release(block, layout) };
+        unsafe { release(allocator, block, layout) };
     }
 
     #[inline]

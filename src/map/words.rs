@@ -29,7 +29,7 @@ pub(crate) struct WordMap {
 
 impl WordMap {
     pub(super) fn new(seed: u64, capacity: usize, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         let mixer = Mixer::new(seed);
         Ok(Self { engine: Engine::new(&domain, allocator, Words { mixer }, capacity)?, mixer })
     }
@@ -37,6 +37,11 @@ impl WordMap {
     #[inline(always)]
     pub(super) fn word(&self, key: u64) -> Word {
         Word(self.mixer.mix(key))
+    }
+
+    /// A value that lives as long as the guards that the calling thread holds.
+    pub(super) fn lend(&self, pinned: &Pinned, value: u64) -> Result<*const u64, NoMemory> {
+        Lent::lend(&self.engine.limbo, pinned, value, CODEC)
     }
 
     /// The value of `key`.
@@ -121,11 +126,23 @@ pub(super) struct Lent {
 impl Lent {
     const LAYOUT: Layout = Layout::new::<Self>();
 
-    /// A copy of `value` that lives until `pinned`, and all that were pinned before this call, are gone.
-    pub(super) fn lend(
-        limbo: &Limbo<Memory<Words>>,
+    /// Frees a lent word that was retired.
+    ///
+    /// # Safety
+    /// As [`Dispose::dispose`](crate::reclaim::Dispose::dispose).
+    pub(super) unsafe fn release(block: *mut Link, allocator: &Allocator) {
+        // SAFETY: not null.
+        let block = unsafe { NonNull::new_unchecked(block.cast::<u8>()) };
+        // SAFETY: made in `Lent::lend`, retired once; its time has come.
+        unsafe { allocator.release(block, Self::LAYOUT) };
+    }
+
+    /// A copy of `value`, retired with `kind`, that lives until `pinned`, and all that were pinned before this call, are gone.
+    pub(super) fn lend<C: Codec>(
+        limbo: &Limbo<Memory<C>>,
         pinned: &Pinned,
         value: u64,
+        kind: u8,
     ) -> Result<*const u64, NoMemory> {
         let lent = limbo.memory().allocator.allocate(Self::LAYOUT)?.cast::<Self>();
         // SAFETY: fresh memory of this layout.
@@ -133,23 +150,23 @@ impl Lent {
         // SAFETY: in bounds.
         let value = unsafe { &raw const (*lent.as_ptr()).value };
         // SAFETY: it starts with a link; nobody but the caller, who is pinned, ever learns of it.
-        unsafe { limbo.retire(pinned, lent.as_ptr().cast(), CODEC, Self::LAYOUT.size()) };
+        unsafe { limbo.retire(pinned, lent.as_ptr().cast(), kind, Self::LAYOUT.size()) };
         Ok(value)
     }
 }
 
 // SAFETY: the only blocks of this codec are lent words, which are plain memory.
 unsafe impl Codec for Words {
+    const OWNS: bool = false;
+
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, _kind: u8) {
-        // SAFETY: not null.
-        let block = unsafe { NonNull::new_unchecked(block.cast::<u8>()) };
-        // SAFETY: made in `Lent::lend`, retired once; its time has come.
-        unsafe { allocator.release(block, Lent::LAYOUT) };
+        // SAFETY: the caller's promise.
+        unsafe { Lent::release(block, allocator) };
     }
 
     unsafe fn discard(&self, _allocator: &Allocator, _entry: Pair) {}

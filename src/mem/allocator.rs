@@ -61,6 +61,12 @@ impl Allocator {
         Self { hooks: Some(Hooks { alloc, free, ctx }) }
     }
 
+    /// Whether this is the allocator of the process, so that memory may also come from the kernel.
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    pub(crate) fn is_process(&self) -> bool {
+        self.hooks.is_none()
+    }
+
     /// Memory for `layout`, uninitialised; its size must not be zero.
     #[inline]
     pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, NoMemory> {

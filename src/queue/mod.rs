@@ -110,7 +110,9 @@
 //! segment has slots, for then it appends its element with a segment; that exchange fails only because another push
 //! did so. A pop gives a slot up only when it saw a FULL one behind, so it repeats at most as often as there are slots
 //! before that one, unless another pop took that element. Pushes allocate a segment now and then, so they are as
-//! lock-free as the allocator.
+//! lock-free as the allocator. Only `pop_wait` and `pop_n_wait` wait for others. After a push or pop, a thread may pause
+//! for some microseconds when numbers show that others came in between (see `reclaim::pace`): a fixed number of pause
+//! instructions, after its own operation is complete, not until somebody did something.
 //!
 //! # Memory
 //!

@@ -76,7 +76,7 @@ enum Look {
 impl<S: Slot> RawQueue<S> {
     /// An empty queue whose segments have about `segment` slots; 0 leaves it to the queue.
     pub(crate) fn new(slot: S, options: &Options, segment: usize) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         let shape = Shape { slot };
         let capacities = shape.capacities(segment);
         let store = Store::new(shape, capacities, allocator, Hazards::new(&domain));
@@ -114,6 +114,7 @@ impl<S: Slot> RawQueue<S> {
             // SAFETY: the number is this push's; the element is the caller's promise.
             if unsafe { segment.fill(index, element) } {
                 self.ends.event.announce(1);
+                lane.step(Role::Tail, index, 1);
                 return Ok(());
             }
         } else {
@@ -305,10 +306,12 @@ impl<S: Slot> RawQueue<S> {
                 let from = segment.element(self.store.shape.place(index));
                 // SAFETY: the number is this pop's, and its slot was seen FULL by an Acquire load.
                 unsafe { self.store.shape.slot.copy(from, to, 1) };
+                lane.step(Role::Head, index, 1);
                 return Ok(());
             }
             // SAFETY: the number is this pop's.
             if index < header.capacity && unsafe { segment.claim(index, to) } {
+                lane.step(Role::Head, index, 1);
                 return Ok(());
             }
         }
@@ -324,7 +327,10 @@ impl<S: Slot> RawQueue<S> {
             let segment = self.head(lane);
             let header = segment.header();
             match self.look(segment) {
-                Look::Empty => return Err(Nothing::Empty),
+                Look::Empty => {
+                    lane.found_nothing(Role::Head);
+                    return Err(Nothing::Empty);
+                }
                 Look::Closed => return Err(Nothing::Closed),
                 Look::Done(next) => self.advance(lane, segment.header, next),
                 Look::Filled => {
@@ -332,6 +338,7 @@ impl<S: Slot> RawQueue<S> {
                     let index = header.dequeue.fetch_add(1, Ordering::SeqCst);
                     // SAFETY: the number is this pop's.
                     if index < header.capacity && unsafe { segment.claim(index, to) } {
+                        lane.step(Role::Head, index, 1);
                         return Ok(());
                     }
                 }

@@ -54,6 +54,19 @@ pub(super) struct Header {
     pub(super) enqueue: CachePadded<AtomicUsize>,
     /// The number of the next slot to empty.
     pub(super) dequeue: CachePadded<AtomicUsize>,
+    /// Models only: every use reads it, and the end of the segment's life writes it, so that loom finds a use that is
+    /// not ordered before that end.
+    #[cfg(loom)]
+    alive: loom::cell::UnsafeCell<()>,
+}
+
+impl Header {
+    /// Nobody uses the segment any more, as far as the caller knows. Says so to loom.
+    #[inline(always)]
+    pub(super) fn ends(&self) {
+        #[cfg(loom)]
+        self.alive.with_mut(|_| ());
+    }
 }
 
 /// A segment that the holder may use: protected, or its own.
@@ -75,6 +88,8 @@ impl<S: Slot> Segment<S> {
             below: AtomicPtr::new(ptr::null_mut()),
             enqueue: CachePadded::new(AtomicUsize::new(0)),
             dequeue: CachePadded::new(AtomicUsize::new(0)),
+            #[cfg(loom)]
+            alive: loom::cell::UnsafeCell::new(()),
         };
         // SAFETY: the caller's promise.
         unsafe { memory.write(header) };
@@ -90,7 +105,10 @@ impl<S: Slot> Segment<S> {
     #[inline(always)]
     pub(super) fn header(&self) -> &Header {
         // SAFETY: who holds a `Segment` may use it, and after `prepare` the header is only changed through atomics.
-        unsafe { &*self.header }
+        let header = unsafe { &*self.header };
+        #[cfg(loom)]
+        header.alive.with(|_| ());
+        header
     }
 
     #[inline(always)]

@@ -72,7 +72,9 @@ impl<S: Slot> Store<S> {
     /// Nobody else can reach it.
     pub(super) unsafe fn discard(&self, segment: *mut Header) {
         // SAFETY: ours alone.
-        if unsafe { (*segment).capacity } == self.capacities.largest {
+        let header = unsafe { &*segment };
+        header.ends();
+        if header.capacity == self.capacities.largest {
             for cell in &self.pool {
                 // (9) Release: what was done with the segment, by this thread and those it acquired it from, happens
                 // before its next use. Relaxed on failure: nothing was learned.

@@ -149,7 +149,7 @@ pub struct Domain {
 pub struct DomainStats {
     /// Blocks and pointers that were retired and not freed yet.
     pub pending_objects: usize,
-    /// Their bytes, as their retirers gave them.
+    /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
     /// Sessions ([`Guard`]) that are active.
     pub guards: usize,
@@ -162,7 +162,8 @@ pub struct DomainStats {
 pub enum BarrierError {
     /// The time was up; something still holds memory back, most often a guard on another thread.
     TimedOut,
-    /// The calling thread itself holds a guard of this domain, so waiting would never end.
+    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it,
+    /// so waiting would never end.
     Guarded,
 }
 
@@ -170,7 +171,9 @@ impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "the time was up before all retired memory was freed",
-            Self::Guarded => "the calling thread holds a guard of the domain; leave it first",
+            Self::Guarded => {
+                "the calling thread holds a guard of the domain or runs a callback of it; leave that first"
+            }
         })
     }
 }
@@ -181,7 +184,8 @@ impl Domain {
     /// A new domain.
     ///
     /// # Errors
-    /// [`NoMemory`] if the process allocator has none.
+    /// [`NoMemory`] if the process allocator has none. (The two small blocks of crossbeam's collector are an exception:
+    /// if there is none for them, the process ends.)
     pub fn new() -> Result<Self, NoMemory> {
         let shared = Counted::new(Shared {
             threads: Registry::new(),
@@ -205,10 +209,9 @@ impl Domain {
         &self.core.shared
     }
 
-    /// The calling thread's record, without a pin.
-    #[inline]
-    pub(super) fn member(&self) -> thread::Member {
-        thread::member(&self.core.shared, &self.core.collector)
+    /// What a thread needs to become a member.
+    pub(super) fn parts(&self) -> (&Counted<Shared>, &crossbeam_epoch::Collector) {
+        (&self.core.shared, &self.core.collector)
     }
 
     /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no
@@ -287,14 +290,14 @@ impl Domain {
     /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
     ///
     /// # Errors
-    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain.
+    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain or
+    /// is in a retire callback or destructor that the domain runs.
     pub fn barrier(&self, timeout: Duration) -> Result<(), BarrierError> {
         let begin = Instant::now();
-        // Relaxed: this thread's own record.
-        if self.pin().record().value.sessions.load(Ordering::Relaxed) != 0 {
+        let shared = &self.core.shared;
+        if thread::is_pinned(shared) {
             return Err(BarrierError::Guarded);
         }
-        let shared = &self.core.shared;
         let mut attempt = Attempt::new(shared);
         let mut rounds = 0_u32;
         loop {
@@ -404,20 +407,31 @@ fn wait(rounds: u32) {
 }
 
 #[cfg(not(loom))]
-impl Default for Domain {
-    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
-    /// process.
-    fn default() -> Self {
+impl Domain {
+    /// The default domain, or [`NoMemory`] if there is none for it at its first use.
+    pub(crate) fn try_default() -> Result<Self, NoMemory> {
         static DEFAULT: Once<Core> = Once::new();
         let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
         // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
         let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
-        let core = DEFAULT.get(make, unmake).expect("no memory for the default domain");
+        let core = DEFAULT.get(make, unmake)?;
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };
         let core = owner.clone();
         core::mem::forget(owner);
-        Self { core }
+        Ok(Self { core })
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Domain {
+    /// The domain that containers use when they are given none. It is made at its first use and lives as long as the
+    /// process.
+    ///
+    /// # Panics
+    /// If there is no memory for it at its first use.
+    fn default() -> Self {
+        Self::try_default().expect("no memory for the default domain")
     }
 }
 

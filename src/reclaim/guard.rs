@@ -49,7 +49,7 @@ impl Guard {
     /// memory that this session held back can be freed. No effect while another session of this thread is active
     /// around it.
     ///
-    /// Progress: wait-free.
+    /// Progress: lock-free. May run destructors and retire callbacks on this thread.
     pub fn refresh(&mut self) {
         self.pinned.refresh();
         let record = &self.pinned.record().value;
@@ -63,8 +63,13 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let record = &self.pinned.record().value;
-        // Relaxed: as in `new`.
-        record.sessions.store(record.sessions.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        // Relaxed, here and below: as in `new`.
+        let sessions = record.sessions.load(Ordering::Relaxed) - 1;
+        record.sessions.store(sessions, Ordering::Relaxed);
+        if sessions == 0 && record.orphan.load(Ordering::Relaxed) {
+            record.orphan.store(false, Ordering::Relaxed);
+            self.pinned.record().give_back();
+        }
     }
 }
 

@@ -42,10 +42,12 @@
 //! Slots belong to a thread, not to an operation. When an operation lets other code run (an allocator's hook), that
 //! code may use this lane; the operation protects its block anew afterwards.
 
+use core::marker::PhantomData;
 use core::ptr;
 
-use super::domain::Domain;
-use super::thread::Member;
+use super::domain::{Domain, Shared};
+use super::pace::Pace;
+use super::thread::{self, Member};
 use crate::sync::{AtomicPtr, Ordering, fence};
 
 /// Lanes of a thread: containers are spread over them in the order of their creation. Two containers on one lane cost a
@@ -59,10 +61,13 @@ pub(crate) enum Role {
     Tail = 1,
 }
 
-/// The slots of one thread for one lane, on a line of their own.
+/// What one thread keeps in one lane, on a line of its own: its slots, and its pace.
 #[derive(Default)]
-#[repr(align(64))]
-struct Slots([AtomicPtr<()>; 2]);
+#[repr(align(128))]
+struct Slots {
+    slots: [AtomicPtr<()>; 2],
+    pace: Pace,
+}
 
 /// The slots of one thread.
 #[derive(Default)]
@@ -71,7 +76,7 @@ pub(super) struct Lanes([Slots; LANES]);
 impl Lanes {
     /// Protects nothing any more.
     pub(super) fn clear(&self) {
-        for slot in self.0.iter().flat_map(|slots| &slots.0) {
+        for slot in self.0.iter().flat_map(|lane| &lane.slots) {
             // (3)
             slot.store(ptr::null_mut(), Ordering::Release);
         }
@@ -81,22 +86,31 @@ impl Lanes {
 /// A container's part in the hazards of its domain.
 pub(crate) struct Hazards {
     domain: Domain,
+    /// That of the domain: one load away, not three.
+    shared: *const Shared,
     lane: usize,
 }
+
+// SAFETY: the pointer is to a part of the domain, which is Send and Sync, and is only compared.
+unsafe impl Send for Hazards {}
+// SAFETY: as above.
+unsafe impl Sync for Hazards {}
 
 impl Hazards {
     pub(crate) fn new(domain: &Domain) -> Self {
         // Relaxed: any number will do.
         let lane = domain.shared().lanes.fetch_add(1, Ordering::Relaxed) % LANES;
-        Self { domain: domain.clone(), lane }
+        Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane }
     }
 
     /// The calling thread's slots for this container.
     ///
     /// Progress: lock-free; allocates on the thread's first use of the domain.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lane(&self) -> Lane<'_> {
-        Lane { member: self.domain.member(), hazards: self }
+        let member = thread::member(self.shared, &self.domain);
+        let slots = &raw const member.record().lanes.0[self.lane % LANES];
+        Lane { slots, _member: member, hazards: PhantomData }
     }
 
     /// Before [`Hazards::named`], after the blocks to be asked for were unlinked.
@@ -111,7 +125,7 @@ impl Hazards {
     /// The block was unlinked from all pointers that it is protected through, then [`Hazards::before_scan`] was called.
     pub(crate) fn named<T>(&self, block: *mut T) -> bool {
         let lane = self.lane;
-        let slots = self.domain.shared().threads.iter().flat_map(|record| &record.value.lanes.0[lane].0);
+        let slots = self.domain.shared().threads.iter().flat_map(|record| &record.value.lanes.0[lane].slots);
         // (4) Acquire: pairs with (3).
         slots.map(|slot| slot.load(Ordering::Acquire)).any(|named| ptr::eq(named, block.cast()))
     }
@@ -119,14 +133,21 @@ impl Hazards {
 
 /// The calling thread's slots for one container.
 pub(crate) struct Lane<'a> {
-    member: Member,
-    hazards: &'a Hazards,
+    slots: *const Slots,
+    _member: Member,
+    hazards: PhantomData<&'a Hazards>,
 }
 
 impl Lane<'_> {
-    #[inline]
+    #[inline(always)]
+    fn slots(&self) -> &Slots {
+        // SAFETY: a part of the member's record.
+        unsafe { &*self.slots }
+    }
+
+    #[inline(always)]
     fn slot(&self, role: Role) -> &AtomicPtr<()> {
-        &self.member.record().lanes.0[self.hazards.lane].0[role as usize]
+        &self.slots().slots[role as usize]
     }
 
     /// Loads `source` and protects what it points to, until this thread protects something else in this role.
@@ -157,6 +178,23 @@ impl Lane<'_> {
                 return block;
             }
             block = now;
+        }
+    }
+
+    /// The operation is complete; it got the `n` numbers from `number` on of the counter at the end that `role` says.
+    /// May pause for a moment: see [`Pace`].
+    #[inline(always)]
+    pub(crate) fn step(&self, role: Role, number: usize, n: usize) {
+        // In a model a pause is only more to explore.
+        if cfg!(not(loom)) {
+            self.slots().pace.step(role as usize, number, n);
+        }
+    }
+
+    /// The operation is complete; it found nothing. May pause for a moment: see [`Pace`].
+    pub(crate) fn found_nothing(&self, role: Role) {
+        if cfg!(not(loom)) {
+            self.slots().pace.found_nothing(role as usize);
         }
     }
 

@@ -48,76 +48,33 @@
 //! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
 //! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
-use core::cell::Cell;
+mod bins;
+mod dispose;
+mod link;
+
 use core::ptr;
 
 use crossbeam_utils::CachePadded;
 
+pub(super) use dispose::Disposing;
+pub(crate) use link::Link;
+
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;
 use crate::mem::{Counted, NoMemory};
-use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence, yield_now};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// Open stacks of a limbo: threads share them by number, so that few meet on one line.
 const SHARDS: usize = if cfg!(loom) { 1 } else { 4 };
 /// Sealed chains a limbo can have under way.
 const SLOTS: usize = if cfg!(loom) { 2 } else { 16 };
-/// An open stack is sealed when it reaches a multiple of this many blocks …
-const BATCH: u64 = if cfg!(any(loom, miri, conex_small)) { 2 } else { 64 };
-/// … or of this many bytes.
-const BATCH_BYTES: u64 = 32 * 1024;
-
-/// The head of every block that can be retired.
-///
-/// While the block is in use, `next` is the container's to use as it likes; from `retire` on both fields are the
-/// limbo's.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) next: AtomicPtr<Link>,
-    meta: Cell<Meta>,
-}
-
-impl Link {
-    pub(crate) fn new() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), meta: Cell::new(Meta(0)) }
-    }
-}
-
-/// What a block says of itself and of the blocks below it in its chain: bits 0..3 its kind, 3..32 how many blocks,
-/// 32..64 how many units of 16 bytes. Both sums saturate; they feed statistics and the choice when to seal.
-#[derive(Clone, Copy, Debug)]
-struct Meta(u64);
-
-impl Meta {
-    const COUNT_MAX: u64 = (1 << 29) - 1;
-    const UNITS_MAX: u64 = (1 << 32) - 1;
-
-    fn kind(self) -> u8 {
-        (self.0 & 7) as u8
-    }
-
-    fn count(self) -> u64 {
-        (self.0 >> 3) & Self::COUNT_MAX
-    }
-
-    fn bytes(self) -> u64 {
-        (self.0 >> 32) * 16
-    }
-
-    /// The meta of a block of `kind` and `bytes` on top of a chain that says `self`.
-    fn on_top(self, kind: u8, bytes: usize) -> Self {
-        let count = (self.count() + 1).min(Self::COUNT_MAX);
-        let units = ((self.0 >> 32) + (bytes as u64).div_ceil(16)).min(Self::UNITS_MAX);
-        Self(units << 32 | count << 3 | u64::from(kind & 7))
-    }
-}
 
 /// Frees blocks when their time has come.
 ///
 /// # Safety
 /// `dispose` may be called until the [`Limbo`] is dropped, and after a `mem::forget` of it for ever, from any thread:
-/// it must not use anything that may have ended by then.
+/// it must not use anything that may have ended by then. If code that `dispose` runs drops the limbo, that call goes on
+/// after the drop.
 pub(crate) unsafe trait Dispose: Send + Sync {
     /// Ends the life of `block`, which was retired with `kind`.
     ///
@@ -272,250 +229,4 @@ unsafe fn retain<D: Dispose>(bins: *const Bins) {
 unsafe fn release<D: Dispose>(bins: *const Bins) {
     // SAFETY: the caller gives up a reference that `retain` took.
     drop(unsafe { Counted::from_raw(bins.cast::<Inner<D>>()) });
-}
-
-impl Bins {
-    /// See [`Limbo::retire`].
-    #[inline]
-    unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
-        let open = &self.open[pinned.shard() % SHARDS];
-        // Acquire: pairs with (1); the head's `meta` is read.
-        let mut head = open.load(Ordering::Acquire);
-        let meta = loop {
-            let below = if head.is_null() {
-                Meta(0)
-            } else {
-                // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
-                unsafe { &*head }.meta.get()
-            };
-            let meta = below.on_top(kind, bytes);
-            // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
-            // at most, atomically.
-            let link = unsafe { &*block };
-            // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
-            // from what it loads next that the block was unlinked.
-            link.next.store(head, Ordering::Release);
-            link.meta.set(meta);
-            // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
-            // sweep's (5) visible; on failure, the new head's `meta` is read.
-            match open.compare_exchange_weak(head, block, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => break meta,
-                Err(now) => head = now,
-            }
-        };
-        pinned.count_retired(bytes);
-        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
-        // come.
-        if !self.dirty.load(Ordering::Acquire) {
-            self.mark_dirty();
-        }
-        let before = meta.bytes().saturating_sub(bytes as u64);
-        let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
-        if meta.count() % BATCH == 0 || grown {
-            self.seal(pinned.shard() % SHARDS, pinned);
-            pinned.flush();
-        }
-    }
-
-    pub(super) fn next_dirty(&self) -> *const Self {
-        // Relaxed: the swap that took the list acquired it.
-        self.next_dirty.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_next_dirty(&self, next: *mut Self) {
-        // Relaxed: published with the list's head.
-        self.next_dirty.store(next, Ordering::Relaxed);
-    }
-
-    /// For the dirty list, whose entries own references.
-    pub(super) fn as_entry(&self) -> *mut Self {
-        self.whole.cast_mut()
-    }
-
-    /// Gives up a reference that `mark_dirty` took.
-    ///
-    /// # Safety
-    /// There is such a reference, and the caller does not use the limbo any more.
-    pub(super) unsafe fn release(bins: *const Self) {
-        // SAFETY: the caller's reference keeps the limbo alive until the call.
-        let release = unsafe { (*bins).release };
-        // SAFETY: the caller's promise.
-        unsafe { release(bins) };
-    }
-
-    /// Puts the limbo on the domain's dirty list, unless it is there.
-    #[cold]
-    fn mark_dirty(&self) {
-        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
-        let phase = self.shared.marks.enter();
-        let _leave = self.shared.marks.leave_on_drop(phase);
-        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
-        // that `next_dirty` is written after the sweep that cleared it has read it.
-        if self.dirty.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        // SAFETY: the caller is inside an operation of the container, which holds a reference.
-        unsafe { (self.retain)(self.whole) };
-        self.shared.push_dirty(self);
-    }
-
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
-    /// of nothing.
-    fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
-        let Some(slot) = self.reserve() else { return false };
-        // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
-        let phase = self.shared.phases.enter();
-        // (2) Acquire pairs with (1) of every block of the chain. Release continues (5).
-        let chain = self.open[shard].swap(ptr::null_mut(), Ordering::AcqRel);
-        // (3)
-        self.sealed[slot].store(chain, Ordering::Release);
-        if chain.is_null() {
-            self.shared.phases.leave(phase);
-            return true;
-        }
-        // SAFETY: the caller's operation, or its place on the dirty list, holds a reference.
-        unsafe { (self.retain)(self.whole) };
-        let bins = Graced(self.whole, slot, phase);
-        // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and takes
-        // the chain by a swap.
-        unsafe { pinned.defer(move || bins.call()) };
-        true
-    }
-
-    /// A slot of `sealed` for the caller alone.
-    fn reserve(&self) -> Option<usize> {
-        self.sealed.iter().position(|slot| {
-            // Relaxed load: a hint. Acquire on success: what the last user of the slot did comes before what the next
-            // one does; Relaxed on failure: nothing was learned.
-            slot.load(Ordering::Relaxed).is_null()
-                && slot
-                    .compare_exchange(ptr::null_mut(), RESERVED, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-        })
-    }
-
-    /// Runs `visit` unless the limbo is closed; a close waits until it has returned.
-    fn visit(&self, visit: impl FnOnce(&Self)) {
-        struct Leave<'a>(&'a AtomicUsize);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                // Release: pairs with the Acquire load in `close`, which then sees what the visit did.
-                self.0.fetch_sub(1, Ordering::Release);
-            }
-        }
-        // (6) Relaxed and a fence: store-load against `close`.
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        let _leave = Leave(&self.busy);
-        fence(Ordering::SeqCst);
-        // Relaxed: the fence orders it.
-        if !self.closed.load(Ordering::Relaxed) {
-            visit(self);
-        }
-    }
-
-    /// Seals every open stack, for a sweep that took the limbo off the dirty list. False when slots ran out.
-    pub(super) fn sweep(&self, pinned: &Pinned) -> bool {
-        let mut all = true;
-        self.visit(|bins| {
-            // (5) Acquire: what was retired before the flag was set is seen by the seals below.
-            bins.dirty.swap(false, Ordering::AcqRel);
-            for (shard, open) in bins.open.iter().enumerate() {
-                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
-                // `seal`. Relaxed on failure: `seal` looks again.
-                let null = ptr::null_mut();
-                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-                all &= empty || bins.seal(shard, pinned);
-            }
-            if !all {
-                bins.mark_dirty();
-                bins.shared.count_unsealed();
-            }
-        });
-        all
-    }
-
-    /// Disposes of everything, now.
-    ///
-    /// # Safety
-    /// Nobody uses the container any more.
-    pub(super) unsafe fn close(&self) {
-        // (6) Relaxed and a fence: store-load against `visit`.
-        self.closed.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        // Acquire: pairs with the Release of the leaving visitor.
-        while self.busy.load(Ordering::Acquire) != 0 {
-            yield_now();
-        }
-        let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
-        for chain in chains {
-            // Acquire: pairs with (1) and (3).
-            let head = chain.swap(ptr::null_mut(), Ordering::Acquire);
-            if head != RESERVED {
-                // SAFETY: nobody reads blocks of this container any more, and the swap made the chain ours.
-                unsafe { self.dispose_chain(head) };
-            }
-        }
-    }
-
-    /// # Safety
-    /// The caller took the chain by a swap, and nobody reads its blocks any more.
-    unsafe fn dispose_chain(&self, head: *mut Link) {
-        /// Goes on after a destructor that panicked; a second panic ends the process, as in any drop.
-        struct Rest<'a>(&'a Bins, *mut Link);
-        impl Rest<'_> {
-            fn run(&mut self) {
-                while !self.1.is_null() {
-                    let block = self.1;
-                    // SAFETY: a block of the chain, not disposed of yet.
-                    let link = unsafe { &*block };
-                    // Relaxed: the swap that took the chain acquired it.
-                    self.1 = link.next.load(Ordering::Relaxed);
-                    let kind = link.meta.get().kind();
-                    // SAFETY: invariant 1, and the caller's promise that the time has come.
-                    unsafe { (self.0.dispose)(self.0.whole, block, kind) };
-                }
-            }
-        }
-        impl Drop for Rest<'_> {
-            fn drop(&mut self) {
-                self.run();
-            }
-        }
-        if head.is_null() {
-            return;
-        }
-        // SAFETY: as in `run`: the chain is ours, and its head says how much it is.
-        let meta = unsafe { &*head }.meta.get();
-        self.shared.count_disposed(meta.count(), meta.bytes());
-        Rest(self, head).run();
-    }
-}
-
-/// Marks a slot of `sealed` whose owner has not stored its chain yet.
-const RESERVED: *mut Link = ptr::without_provenance_mut(1);
-
-/// A sealed chain on its way through the collector: limbo, slot, phase. Owns a reference to the limbo.
-struct Graced(*const Bins, usize, usize);
-
-// SAFETY: it travels to the thread that collects; the limbo is Sync, and the reference keeps it alive.
-unsafe impl Send for Graced {}
-
-impl Graced {
-    /// The grace period of the chain in the slot is over.
-    fn call(self) {
-        let Self(bins, slot, phase) = self;
-        {
-            // SAFETY: the reference that `seal` took is given up only below.
-            let bins = unsafe { &*bins };
-            let _leave = bins.shared.phases.leave_on_drop(phase);
-            bins.visit(|bins| {
-                // (4) Acquire pairs with (3); null when the limbo was emptied by its close.
-                let chain = bins.sealed[slot].swap(ptr::null_mut(), Ordering::Acquire);
-                // SAFETY: sealed under a pin that has ended, with all others of its time; the swap made it ours.
-                unsafe { bins.dispose_chain(chain) };
-            });
-        }
-        // SAFETY: the reference was ours, and nothing uses the limbo after this.
-        unsafe { Bins::release(bins) };
-    }
 }

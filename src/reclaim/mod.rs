@@ -19,6 +19,10 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
+//! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
+//! there also tells it when to step aside ([`pace`]).
+//!
 //! A [`Domain`] has a clock of its own. Containers in different domains do not hold up each other's memory; most
 //! programs use the default one.
 //!
@@ -36,9 +40,13 @@
 //!
 //! # Progress
 //!
-//! Pinning, retiring, sealing and flushing are lock-free. The barrier waits, as its timeout says. A thread's first use
-//! of a domain registers it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls:
-//! one small allocation a batch. There a lack of memory ends the process; the containers' own allocations never do.
+//! Pinning, retiring, sealing and flushing are lock-free; every 128th pin of a thread, and every seal, collects, and so
+//! runs what is due in the domain. The barrier waits, as its timeout says. A thread's first use of a domain registers
+//! it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls: one allocation of about
+//! 2 KiB a batch. There a lack of memory ends the process; the containers' own allocations never do.
+//!
+//! Destructors and retire callbacks may come back to every function of the domain and its containers. They run under a
+//! pin, so a barrier in them is refused.
 //!
 //! # References
 //!
@@ -50,6 +58,7 @@ mod domain;
 mod guard;
 mod hazard;
 pub(crate) mod limbo;
+mod pace;
 mod phases;
 mod pinned;
 mod retired;

@@ -1,8 +1,8 @@
 //! The pin of one operation.
 
-use super::thread::ThreadRecord;
+use super::thread::{self, ThreadRecord};
 use crate::mem::Record;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// While it lives, nothing that was reachable in its domain when it was made is freed.
 ///
@@ -10,17 +10,37 @@ use crate::sync::{AtomicUsize, Ordering};
 pub(crate) struct Pinned {
     guard: crossbeam_epoch::Guard,
     record: *const Record<ThreadRecord>,
+    // Dropped after the guard.
+    late: Late,
+}
+
+/// Whether the pin was made when the thread's own storage was gone.
+struct Late(bool);
+
+impl Drop for Late {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0 {
+            thread::end_late_pin();
+        }
+    }
 }
 
 impl Pinned {
     /// `record` is this thread's in the domain that `guard` pins, and stays so while the guard lives.
     pub(super) fn new(guard: crossbeam_epoch::Guard, record: *const Record<ThreadRecord>) -> Self {
-        Self { guard, record }
+        Self { guard, record, late: Late(false) }
+    }
+
+    /// The same pin; its end will be told to `thread`.
+    pub(super) fn made_late(mut self) -> Self {
+        self.late.0 = true;
+        self
     }
 
     pub(super) fn record(&self) -> &Record<ThreadRecord> {
-        // SAFETY: records live as long as the domain's `Shared`, which the thread's handle keeps alive; the handle
-        // outlives its guards (see `thread`).
+        // SAFETY: records live as long as the domain's `Shared`. Whoever holds a pin holds the domain: a session by a
+        // clone, an operation by its container or by the domain it was called on.
         unsafe { &*self.record }
     }
 
@@ -48,8 +68,24 @@ impl Pinned {
     }
 
     /// Pushes this thread's deferred calls out, tries to move the clock on, and runs calls that are due.
+    ///
+    /// Unless calls of this domain are running already further up this thread's stack: a destructor that retires more
+    /// must not nest ever deeper.
     pub(super) fn flush(&self) {
-        super::thread::collect(&self.guard);
+        struct Done<'a>(&'a AtomicBool);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                // Relaxed: this thread's own record.
+                self.0.store(false, Ordering::Relaxed);
+            }
+        }
+        let collecting = &self.record().value.collecting;
+        // Relaxed, both: this thread's own record.
+        if !collecting.load(Ordering::Relaxed) {
+            collecting.store(true, Ordering::Relaxed);
+            let _done = Done(collecting);
+            self.guard.flush();
+        }
     }
 
     /// Lets go and pins again, so that the clock can move past this guard.

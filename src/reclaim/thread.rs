@@ -3,18 +3,19 @@
 //! Each thread has, for each domain it used, a [`Handle`]: its registration with the domain's collector and its record
 //! in the domain. Handles live in thread-local storage; the one used last is found with one look. A thread that ends
 //! gives them back. Code that runs after that (destructors of other thread-locals, C++ `thread_local` objects among
-//! them) gets a handle for the single pin.
+//! them) gets handles that last as long as its outermost pin: see [`Late`].
 //!
 //! Nothing here is shared between threads but the record, whose fields one thread writes and all may read.
 
 use core::cell::{Cell, RefCell};
 use core::ptr;
 
-use super::domain::Shared;
+use super::domain::{Domain, Shared};
 use super::hazard::Lanes;
+use super::limbo::Disposing;
 use super::pinned::Pinned;
 use crate::mem::{Counted, Record};
-use crate::sync::{AtomicU64, AtomicUsize, thread_local};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, thread_local};
 
 /// What the other threads may know of this one, in one domain. Written by the thread that holds the record.
 #[derive(Default)]
@@ -27,6 +28,10 @@ pub(super) struct ThreadRecord {
     pub(super) session_since: AtomicU64,
     /// The blocks that this thread protects without a pin.
     pub(super) lanes: Lanes,
+    /// The membership ended while a session was open. The end of the last session gives the record back.
+    pub(super) orphan: AtomicBool,
+    /// Whether deferred calls of the domain are running on this thread.
+    pub(super) collecting: AtomicBool,
 }
 
 /// One thread's membership in one domain.
@@ -45,6 +50,10 @@ impl Handle {
         Self { shared: shared.clone(), local: collector.register(), _collector: collector.clone(), record }
     }
 
+    fn is_of(&self, shared: &Counted<Shared>) -> bool {
+        ptr::eq(&raw const *self.shared, &raw const **shared)
+    }
+
     fn pin(&self) -> Pinned {
         Pinned::new(self.local.pin(), self.record)
     }
@@ -56,7 +65,12 @@ impl Drop for Handle {
         let record = unsafe { &*self.record };
         // Whoever takes the record next protects nothing, and until then nothing is held back.
         record.value.lanes.clear();
-        record.give_back();
+        // Relaxed, both: only this thread writes them; who gets the record next acquires it from `give_back`.
+        if record.value.sessions.load(Ordering::Relaxed) == 0 {
+            record.give_back();
+        } else {
+            record.value.orphan.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -66,8 +80,6 @@ struct Thread {
     last: Cell<*const Handle>,
     #[expect(clippy::vec_box, reason = "`last` points at a handle, so handles must not move")]
     handles: RefCell<Vec<Box<Handle>>>,
-    /// Whether deferred calls are running on this thread.
-    collecting: Cell<bool>,
 }
 
 impl Thread {
@@ -76,50 +88,118 @@ impl Thread {
             last_domain: Cell::new(ptr::null()),
             last: Cell::new(ptr::null()),
             handles: RefCell::new(Vec::new()),
-            collecting: Cell::new(false),
         }
+    }
+
+    /// The handle of the domain that `shared` and `collector` belong to. It stays where it is as long as the domain.
+    #[inline]
+    fn handle(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
+        if ptr::eq(self.last_domain.get(), &raw const **shared) {
+            // `last` belongs to `last_domain`, whose handle is in `handles` (see `find`). The domain's address cannot
+            // have been given to another one, because the handle keeps it alive.
+            return self.last.get();
+        }
+        self.find(shared, collector)
+    }
+
+    #[inline]
+    fn pin(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+        // SAFETY: a boxed handle of the list; only a `find` of this thread removes handles, and only those of domains
+        // that ended, which this one has not: the caller holds it.
+        unsafe { &*self.handle(shared, collector) }.pin()
+    }
+
+    /// A handle that is not the last one used, or a new one.
+    #[cold]
+    fn find(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
+        let (handle, dead) = {
+            let mut handles = self.handles.borrow_mut();
+            let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
+            let handle = match handles.iter().position(|handle| handle.is_of(shared)) {
+                Some(at) => &handles[at],
+                None => {
+                    handles.push(Box::new(Handle::new(shared, collector)));
+                    &handles[handles.len() - 1]
+                }
+            };
+            let handle: *const Handle = &raw const **handle;
+            self.last.set(handle);
+            self.last_domain.set(&raw const **shared);
+            (handle, dead)
+        };
+        // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
+        // `last` may then be another domain's, so it is not asked again.
+        drop(dead);
+        handle
+    }
+
+    /// Whether this thread has a pin of the domain.
+    fn is_pinned(&self, shared: &Counted<Shared>) -> bool {
+        self.handles.borrow().iter().any(|handle| handle.is_of(shared) && handle.local.is_pinned())
+    }
+}
+
+/// The handles of a thread whose thread-local storage is gone. They are made by its first pin and given back with its
+/// last one, because nothing would give them back later.
+struct Late {
+    thread: Thread,
+    pins: Cell<usize>,
+}
+
+/// What needs no destructor, and so is there until the thread has run all of them.
+struct Lasting {
+    late: Cell<*const Late>,
+    /// The innermost chain that this thread is disposing of.
+    disposing: Cell<*const Disposing>,
+}
+
+impl Lasting {
+    const fn new() -> Self {
+        Self { late: Cell::new(ptr::null()), disposing: Cell::new(ptr::null()) }
     }
 }
 
 #[cfg(not(loom))]
 thread_local! {
     static THREAD: Thread = const { Thread::new() };
+    static LASTING: Lasting = const { Lasting::new() };
 }
 
 #[cfg(loom)]
 thread_local! {
     static THREAD: Thread = Thread::new();
+    static LASTING: Lasting = Lasting::new();
 }
 
-/// A number of the calling thread that no other living thread has; 0 when its thread-local storage is gone.
+/// A number of the calling thread that no other living thread has.
 pub(super) fn id() -> usize {
-    THREAD.try_with(|thread| ptr::from_ref(thread).addr()).unwrap_or(0)
+    LASTING.with(|lasting| ptr::from_ref(lasting).addr())
+}
+
+/// The innermost chain that this thread is disposing of; null if none.
+pub(super) fn disposing() -> *const Disposing {
+    LASTING.with(|lasting| lasting.disposing.get())
+}
+
+pub(super) fn set_disposing(disposing: *const Disposing) {
+    LASTING.with(|lasting| lasting.disposing.set(disposing));
 }
 
 /// Pins the domain that `shared` and `collector` belong to.
 #[inline]
 pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
-    THREAD
-        .try_with(|thread| {
-            if ptr::eq(thread.last_domain.get(), &raw const **shared) {
-                // SAFETY: `last` belongs to `last_domain`, whose handle is in `handles` (see `find`). The domain's
-                // address cannot have been given to another one, because the handle keeps it alive.
-                return unsafe { &*thread.last.get() }.pin();
-            }
-            find(thread, shared, collector)
-        })
-        .unwrap_or_else(|_| stray(shared, collector))
+    THREAD.try_with(|thread| thread.pin(shared, collector)).unwrap_or_else(|_| late_pin(shared, collector))
 }
 
-/// The calling thread's record in a domain, for work that needs no pin.
+/// The calling thread's record in a domain, for work that needs no pin. Two words, so that it stays in registers.
 pub(super) struct Member {
     record: *const Record<ThreadRecord>,
-    /// The handle of a thread whose thread-local storage is gone: it ends with the operation.
-    _stray: Option<Handle>,
+    /// The boxed handle of a thread whose thread-local storage is gone, which ends with the operation; else null.
+    stray: *mut Handle,
 }
 
 impl Member {
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&self) -> &ThreadRecord {
         // SAFETY: records live as long as the domain's `Shared`, and the caller's domain keeps that alive.
         let record = unsafe { &*self.record };
@@ -127,88 +207,83 @@ impl Member {
     }
 }
 
-/// The calling thread's membership in the domain that `shared` and `collector` belong to.
-#[inline]
-pub(super) fn member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
+impl Drop for Member {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        fn end(stray: *mut Handle) {
+            // SAFETY: from `Box::into_raw` in `stray_member`, ended once.
+            drop(unsafe { Box::from_raw(stray) });
+        }
+        if !self.stray.is_null() {
+            end(self.stray);
+        }
+    }
+}
+
+/// The calling thread's membership in `domain`, whose shared part is at `shared`.
+#[inline(always)]
+pub(super) fn member(shared: *const Shared, domain: &Domain) -> Member {
     THREAD
         .try_with(|thread| {
-            let handle = if ptr::eq(thread.last_domain.get(), &raw const **shared) {
+            let handle = if ptr::eq(thread.last_domain.get(), shared) {
                 thread.last.get()
             } else {
-                handle(thread, shared, collector)
+                let (shared, collector) = domain.parts();
+                thread.find(shared, collector)
             };
-            // SAFETY: as in `pin`.
+            // SAFETY: as in `Thread::pin`.
             let record = unsafe { (*handle).record };
-            Member { record, _stray: None }
+            Member { record, stray: ptr::null_mut() }
         })
-        .unwrap_or_else(|_| stray_member(shared, collector))
+        .unwrap_or_else(|_| stray_member(domain))
 }
 
 #[cold]
-fn stray_member(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Member {
-    let handle = Handle::new(shared, collector);
-    Member { record: handle.record, _stray: Some(handle) }
+fn stray_member(domain: &Domain) -> Member {
+    let (shared, collector) = domain.parts();
+    let handle = Box::new(Handle::new(shared, collector));
+    Member { record: handle.record, stray: Box::into_raw(handle) }
 }
 
-/// A pin with a handle that is not the last one used, or a new one.
-#[cold]
-fn find(thread: &Thread, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
-    // SAFETY: a boxed handle of the list; only a later `handle` of this thread removes handles, and only those of
-    // domains that ended.
-    unsafe { &*handle(thread, shared, collector) }.pin()
-}
-
-/// A handle that is not the last one used, or a new one; the last one used from now on.
-#[cold]
-fn handle(
-    thread: &Thread,
-    shared: &Counted<Shared>,
-    collector: &crossbeam_epoch::Collector,
-) -> *const Handle {
-    let dead = {
-        let mut handles = thread.handles.borrow_mut();
-        let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
-        let handle =
-            match handles.iter().position(|handle| ptr::eq(&raw const *handle.shared, &raw const **shared)) {
-                Some(at) => &handles[at],
-                None => {
-                    handles.push(Box::new(Handle::new(shared, collector)));
-                    &handles[handles.len() - 1]
-                }
-            };
-        thread.last.set(&raw const **handle);
-        thread.last_domain.set(&raw const **shared);
-        dead
-    };
-    // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
-    drop(dead);
-    thread.last.get()
+/// Whether the calling thread has a pin of the domain: a session, or an operation further up its stack that runs
+/// deferred calls.
+pub(super) fn is_pinned(shared: &Counted<Shared>) -> bool {
+    THREAD.try_with(|thread| thread.is_pinned(shared)).unwrap_or_else(|_| {
+        let late = LASTING.with(|lasting| lasting.late.get());
+        // SAFETY: null, or alive until its last pin ends, which this thread does.
+        unsafe { late.as_ref() }.is_some_and(|late| late.thread.is_pinned(shared))
+    })
 }
 
 /// A pin for a thread whose thread-local storage is gone.
 #[cold]
-fn stray(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
-    // The record is given back at once: its counters may then be written by two threads and lose a count, which only
-    // the statistics would notice.
-    Handle::new(shared, collector).pin()
+fn late_pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    let late = LASTING.with(|lasting| {
+        if lasting.late.get().is_null() {
+            let late = Box::new(Late { thread: Thread::new(), pins: Cell::new(0) });
+            lasting.late.set(Box::into_raw(late));
+        }
+        lasting.late.get()
+    });
+    // SAFETY: it lives until its last pin ends, and the next line counts this one.
+    let late = unsafe { &*late };
+    late.pins.set(late.pins.get() + 1);
+    late.thread.pin(shared, collector).made_late()
 }
 
-/// Runs deferred calls that are due, unless this is happening already further up this thread's stack: a destructor that
-/// retires more must not nest ever deeper.
-pub(super) fn collect(guard: &crossbeam_epoch::Guard) {
-    struct Done<'a>(&'a Cell<bool>);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.set(false);
-        }
-    }
-    let flushed = THREAD.try_with(|thread| {
-        if !thread.collecting.replace(true) {
-            let _done = Done(&thread.collecting);
-            guard.flush();
-        }
+/// A pin of [`late_pin`] has ended.
+#[cold]
+pub(super) fn end_late_pin() {
+    let last = LASTING.with(|lasting| {
+        // SAFETY: the pin that ended kept it alive until now.
+        let late = unsafe { &*lasting.late.get() };
+        late.pins.set(late.pins.get() - 1);
+        (late.pins.get() == 0).then(|| lasting.late.replace(ptr::null()))
     });
-    if flushed.is_err() {
-        guard.flush();
+    if let Some(late) = last {
+        // SAFETY: from `Box::into_raw` in `late_pin`, and taken out of its place by its last user. Ending its
+        // registrations can run deferred calls, whose pins make another one.
+        drop(unsafe { Box::from_raw(late.cast_mut()) });
     }
 }

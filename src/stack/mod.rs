@@ -63,7 +63,8 @@
 //! # Progress
 //!
 //! Lock-free: an exchange fails only because another one succeeded. The back-off between tries is a bounded number of
-//! pause instructions. `len` and `is_empty` are wait-free. Pushes allocate, so they are as lock-free as the allocator.
+//! pause instructions. `is_empty` is wait-free; so is `len` but for its pin, which now and then collects. Pushes allocate,
+//! so they are as lock-free as the allocator.
 //!
 //! # Reclamation
 //!
@@ -171,7 +172,7 @@ impl<T> Stack<T> {
 
     /// Takes the top element.
     ///
-    /// Progress: lock-free. Does not allocate.
+    /// Progress: lock-free. Allocates for the bookkeeping of the reclamation only.
     pub fn pop(&self) -> Option<T> {
         let mut element = MaybeUninit::<T>::uninit();
         // SAFETY: writable for one element.
@@ -198,7 +199,8 @@ impl<T> Stack<T> {
     /// Takes everything in one atomic step and gives it to `take`, from the top down, on this thread. Returns how many
     /// there were. If `take` panics, the remaining elements are dropped.
     ///
-    /// Progress: the step is wait-free; then one call of `take` an element. Does not allocate.
+    /// Progress: the step is wait-free; then one call of `take` an element. Allocates for the bookkeeping of the
+    /// reclamation only.
     pub fn pop_all(&self, mut take: impl FnMut(T)) -> usize {
         self.raw.pop_all(
             // SAFETY: the element's bytes are the callback's, which reads them once.
@@ -210,7 +212,7 @@ impl<T> Stack<T> {
 
     /// How many elements there were at a moment during the call.
     ///
-    /// Progress: wait-free.
+    /// Progress: lock-free, because it pins; one load then.
     #[must_use]
     pub fn len(&self) -> usize {
         self.raw.len()

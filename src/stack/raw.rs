@@ -23,7 +23,7 @@ unsafe impl<S: Slot> Sync for RawStack<S> {}
 
 impl<S: Slot> RawStack<S> {
     pub(crate) fn new(slot: S, options: &Options) -> Result<Self, NoMemory> {
-        let (domain, allocator) = options.resolve();
+        let (domain, allocator) = options.resolve()?;
         let limbo = Limbo::new(&domain, Nodes::new(slot, allocator)?)?;
         Ok(Self { head: CachePadded::new(AtomicPtr::new(ptr::null_mut())), limbo })
     }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+#[cfg(not(loom))]
+pub(crate) mod c;
+
 use std::alloc::Layout;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
@@ -17,6 +20,7 @@ static HEAP: Heap = Heap;
 
 thread_local! {
     static LIVE: std::cell::Cell<isize> = const { std::cell::Cell::new(0) };
+    static UNTIL_FAILURE: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
 }
 
 impl Heap {
@@ -24,11 +28,24 @@ impl Heap {
     pub(crate) fn live() -> isize {
         LIVE.get()
     }
+
+    /// Runs `call`, in which this thread's allocation after `successes` ones fails.
+    pub(crate) fn failing_after<R>(successes: usize, call: impl FnOnce() -> R) -> R {
+        UNTIL_FAILURE.set(successes);
+        let answer = call();
+        UNTIL_FAILURE.set(usize::MAX);
+        answer
+    }
 }
 
 // SAFETY: passes on to the system's allocator.
 unsafe impl std::alloc::GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let left = UNTIL_FAILURE.get();
+        UNTIL_FAILURE.set(left.wrapping_sub(1));
+        if left == 0 {
+            return std::ptr::null_mut();
+        }
         LIVE.set(LIVE.get() + layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { std::alloc::System.alloc(layout) }

@@ -23,10 +23,28 @@
  * thread needs to register, and none needs to say good-bye. Functions whose text says *lock-free* keep their word in the
  * strict sense: whatever other threads are doing, or were doing when they were suspended for ever, some call completes
  * in a bounded number of steps; *wait-free*: this call does. Only functions that say *may block* wait for other threads.
+ * All this is as true as it is of the allocator and the callbacks that a call uses.
  * What a thread did before it put an element in happens before what another does after it got that element.
  *
  * No function is async-signal-safe. After `fork`, the child may go on using its containers only if no other thread of
- * the parent was inside a call; `fork` followed by `exec` is always safe.
+ * the parent was inside a call or held a guard; `fork` followed by `exec` is always safe.
+ *
+ * Callbacks
+ *
+ * Memory that was unlinked is freed later, inside other calls: every call that uses a domain, for whatever container, may
+ * run what is due there, which is retire functions, the `drop` of elements that wait, and the `free` of allocators. So
+ * these must not take a lock that a thread holds while it calls the library. A callback may call every function of the
+ * library, except where its own text says less. It leaves the guards of its thread as it found them.
+ *
+ * What waits in the default domain when the process ends is not freed, and its functions are not called; for those who
+ * need that, `conex_domain_barrier` is there.
+ *
+ * Memory
+ *
+ * Containers answer `CONEX_ERR_NO_MEMORY` when their allocator has none. The bookkeeping of the reclamation comes from
+ * the allocator of the process: some KiB when a thread first uses a domain, and about 2 KiB for each batch of 64 blocks
+ * or so that are removed, until they are freed. A call whose text says *does not allocate* needs no memory but that. If
+ * the process has none left for it, the process ends.
  *
  * Pointers
  *

@@ -12,9 +12,11 @@ pub(crate) use self::shape::Elements;
 use self::target::{Kind, Target};
 use super::bucket::Pair;
 use super::change::{Change, Plan};
-use super::entry::{Entry, EntryMap, Intent, Outcome, Shape};
+use super::draft::Draft;
+use super::entry::{Entries, Entry, EntryMap, Intent, Outcome, Shape};
+use super::keyed::{KeyedMap, Keys};
 use super::resize::Stats;
-use super::words::{Lent, Word, WordMap};
+use super::words::{Word, WordMap};
 use crate::mem::NoMemory;
 use crate::options::Options;
 use crate::reclaim::{Domain, Pinned};
@@ -26,6 +28,7 @@ pub(crate) struct BlobMap<T: Elements> {
 
 enum Inner<T: Elements> {
     Words(SmallMap<T>),
+    Keyed(KeyedMap<BlobShape<T>>),
     Entries(EntryMap<BlobShape<T>>),
 }
 
@@ -58,6 +61,9 @@ impl<T: Elements> BlobMap<T> {
                 let whole = key.size() == 8 && elements.value_layout().size() == 8;
                 Inner::Words(SmallMap { words, elements, key_size: key.size(), whole })
             }
+            _ if elements.values_are_plain() && word(elements.value_layout()) => {
+                Inner::Keyed(KeyedMap::new(BlobShape::of_keys(elements)?, capacity, options)?)
+            }
             _ => Inner::Entries(EntryMap::new(BlobShape::new(elements)?, capacity, options)?),
         };
         Ok(Self { inner })
@@ -76,6 +82,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn elements(&self) -> &T {
         match &self.inner {
             Inner::Words(map) => &map.elements,
+            Inner::Keyed(map) => &map.entries().shape.elements,
             Inner::Entries(map) => &map.entries().shape.elements,
         }
     }
@@ -83,6 +90,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn domain(&self) -> &Domain {
         match &self.inner {
             Inner::Words(map) => map.words.engine.limbo.domain(),
+            Inner::Keyed(map) => map.engine.limbo.domain(),
             Inner::Entries(map) => map.engine.limbo.domain(),
         }
     }
@@ -95,6 +103,10 @@ impl<T: Elements> BlobMap<T> {
                 let pinned = map.words.engine.pin();
                 let word = map.word(key);
                 map.words.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
+            }
+            Inner::Keyed(map) => {
+                let pinned = map.engine.pin();
+                find_key(map, &pinned, key).map(|value| read((&raw const value).cast()))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -110,7 +122,12 @@ impl<T: Elements> BlobMap<T> {
             Inner::Words(map) => {
                 let pinned = map.words.engine.pin();
                 let Some(pair) = map.words.engine.get(&pinned, &map.word(key)) else { return Ok(None) };
-                Ok(Some(Lent::lend(&map.words.engine.limbo, &pinned, pair.value)?.cast()))
+                Ok(Some(map.words.lend(&pinned, pair.value)?.cast()))
+            }
+            Inner::Keyed(map) => {
+                let pinned = map.engine.pin();
+                let Some(value) = find_key(map, &pinned, key) else { return Ok(None) };
+                Ok(Some(map.lend(&pinned, value)?.cast()))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
@@ -134,21 +151,25 @@ impl<T: Elements> BlobMap<T> {
             Inner::Words(map) => {
                 let pinned = map.words.engine.pin();
                 let done = map.words.engine.change(&pinned, &map.word(key), |old| {
-                    let mut word = 0;
-                    let old = old.as_ref().map(value_in);
-                    Ok::<_, T::Error>(match plan(old, &mut Target(Kind::Word(&mut word)))? {
-                        Intent::Keep => Plan::Keep,
-                        Intent::Store => Plan::Store(word),
-                        Intent::Remove => Plan::Remove,
-                    })
+                    plan_word(old.map(|pair| pair.value), &mut plan)
                 })?;
-                let change = done.finish();
-                Ok(end(match &change {
-                    Change::Kept(old) => Done::Kept(old.as_ref().map(value_in)),
-                    Change::Inserted => Done::Inserted,
-                    Change::Replaced(old) => Done::Replaced(value_in(old)),
-                    Change::Removed(old) => Done::Removed(value_in(old)),
-                }))
+                Ok(end(done_of(&done.finish())))
+            }
+            Inner::Keyed(map) => {
+                let pinned = map.engine.pin();
+                let elements = &map.entries().shape.elements;
+                // SAFETY: entries that the map shows to the predicate are readable under the pin.
+                let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+                let make = |draft: &mut Draft<'_, BlobShape<T>>| {
+                    let (at, _) = draft.room(key.len())?;
+                    // SAFETY: room for the key.
+                    unsafe { elements.copy_key(at, key) }?;
+                    // SAFETY: made just now.
+                    unsafe { draft.own_key() };
+                    Ok(())
+                };
+                let plan = |old| plan_word(old, &mut plan);
+                Ok(end(done_of(&map.change(&pinned, elements.hash(key), is, plan, make)?)))
             }
             Inner::Entries(map) => change_entry(map, key, plan, end),
         }
@@ -173,6 +194,17 @@ impl<T: Elements> BlobMap<T> {
                 })?;
                 region.next()
             }
+            Inner::Keyed(map) => {
+                let pinned = map.engine.pin();
+                let region = map.engine.region(&pinned, first);
+                region.try_for_each(map.engine.codec(), |pair| {
+                    visited += 1;
+                    let entry = Keys::<BlobShape<T>>::entry_of(pair.key);
+                    // SAFETY: readable under the pin.
+                    visit(unsafe { key_of(map.entries(), entry) }, value_in(&pair))
+                })?;
+                region.next()
+            }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
                 let region = map.engine.region(&pinned, first);
@@ -180,7 +212,7 @@ impl<T: Elements> BlobMap<T> {
                     visited += 1;
                     let entry = EntryMap::<BlobShape<T>>::entry(pair);
                     // SAFETY: readable under the pin.
-                    let key = unsafe { key_of(map, entry) };
+                    let key = unsafe { key_of(map.entries(), entry) };
                     // SAFETY: readable under the pin.
                     visit(key, unsafe { map.entries().value_of(entry) })
                 })?;
@@ -229,7 +261,7 @@ impl<T: Elements> BlobMap<T> {
     /// Whether two values that were shown under one pin are one: the same entry, or equal words.
     fn is_same(&self, a: *const u8, b: *const u8) -> bool {
         match &self.inner {
-            Inner::Words(_) => {
+            Inner::Words(_) | Inner::Keyed(_) => {
                 // SAFETY: it points to a word, of a callback that is still running.
                 let a = unsafe { a.cast::<u64>().read() };
                 // SAFETY: as above.
@@ -244,6 +276,9 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn prefetch(&self, key: &[u8]) {
         match &self.inner {
             Inner::Words(map) => map.words.engine.prefetch(&map.words.engine.pin(), map.word(key).0),
+            Inner::Keyed(map) => {
+                map.engine.prefetch(&map.engine.pin(), map.entries().shape.elements.hash(key));
+            }
             Inner::Entries(map) => map.prefetch(&map.engine.pin(), map.entries().shape.elements.hash(key)),
         }
     }
@@ -252,6 +287,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn pin(&self) -> Pinned {
         match &self.inner {
             Inner::Words(map) => map.words.engine.pin(),
+            Inner::Keyed(map) => map.engine.pin(),
             Inner::Entries(map) => map.engine.pin(),
         }
     }
@@ -259,6 +295,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn clear(&self) -> Result<(), NoMemory> {
         match &self.inner {
             Inner::Words(map) => map.words.engine.clear(|_, _| ()),
+            Inner::Keyed(map) => map.clear(),
             Inner::Entries(map) => map.clear(),
         }
     }
@@ -266,6 +303,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn reserve(&self, entries: usize) -> Result<(), NoMemory> {
         match &self.inner {
             Inner::Words(map) => map.words.engine.reserve(entries),
+            Inner::Keyed(map) => map.engine.reserve(entries),
             Inner::Entries(map) => map.engine.reserve(entries),
         }
     }
@@ -273,6 +311,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn shrink(&self) -> Result<(), NoMemory> {
         match &self.inner {
             Inner::Words(map) => map.words.engine.shrink(),
+            Inner::Keyed(map) => map.engine.shrink(),
             Inner::Entries(map) => map.engine.shrink(),
         }
     }
@@ -280,6 +319,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn len(&self) -> usize {
         match &self.inner {
             Inner::Words(map) => map.words.engine.len(),
+            Inner::Keyed(map) => map.engine.len(),
             Inner::Entries(map) => map.engine.len(),
         }
     }
@@ -287,6 +327,7 @@ impl<T: Elements> BlobMap<T> {
     pub(crate) fn stats(&self) -> Stats {
         match &self.inner {
             Inner::Words(map) => map.words.engine.stats(),
+            Inner::Keyed(map) => map.engine.stats(),
             Inner::Entries(map) => map.engine.stats(),
         }
     }
@@ -323,19 +364,51 @@ fn short_word(key: &[u8]) -> u64 {
 
 /// # Safety
 /// `entry` stays unfreed for `'a`.
-unsafe fn key_of<'a, T: Elements>(map: &EntryMap<BlobShape<T>>, entry: NonNull<Entry>) -> &'a [u8] {
+unsafe fn key_of<'a, T: Elements>(entries: &Entries<BlobShape<T>>, entry: NonNull<Entry>) -> &'a [u8] {
     // SAFETY: the caller's promise.
-    let len = unsafe { map.entries().shape.key_len(entry) };
+    let len = unsafe { entries.shape.key_len(entry) };
     // SAFETY: the caller's promise.
-    let key = unsafe { map.entries().key_of(entry) };
+    let key = unsafe { entries.key_of(entry) };
     // SAFETY: the key's bytes, which do not change once the entry is in the map.
     unsafe { core::slice::from_raw_parts(key, len) }
+}
+
+fn find_key<T: Elements>(map: &KeyedMap<BlobShape<T>>, pinned: &Pinned, key: &[u8]) -> Option<u64> {
+    let elements = &map.entries().shape.elements;
+    // SAFETY: entries that the map shows to the predicate are readable under the pin.
+    map.get(pinned, elements.hash(key), |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key))
+}
+
+/// Plans a change of a word.
+#[inline(always)]
+fn plan_word<T: Elements>(
+    old: Option<u64>,
+    plan: &mut impl FnMut(Option<*const u8>, &mut Target<'_, '_, T>) -> Result<Intent, T::Error>,
+) -> Result<Plan, T::Error> {
+    let mut word = 0;
+    let old = old.as_ref().map(|value| core::ptr::from_ref::<u64>(value).cast());
+    Ok(match plan(old, &mut Target(Kind::Word(&mut word)))? {
+        Intent::Keep => Plan::Keep,
+        Intent::Store => Plan::Store(word),
+        Intent::Remove => Plan::Remove,
+    })
+}
+
+/// What was done to a word.
+#[inline(always)]
+fn done_of(change: &Change) -> Done {
+    match change {
+        Change::Kept(old) => Done::Kept(old.as_ref().map(value_in)),
+        Change::Inserted => Done::Inserted,
+        Change::Replaced(old) => Done::Replaced(value_in(old)),
+        Change::Removed(old) => Done::Removed(value_in(old)),
+    }
 }
 
 fn find<T: Elements>(map: &EntryMap<BlobShape<T>>, pinned: &Pinned, key: &[u8]) -> Option<NonNull<Entry>> {
     let elements = &map.entries().shape.elements;
     // SAFETY: entries that the map shows to the predicate are readable under the pin.
-    map.get(pinned, elements.hash(key), |entry| elements.equal(unsafe { key_of(map, entry) }, key))
+    map.get(pinned, elements.hash(key), |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key))
 }
 
 fn change_entry<T: Elements, R>(
@@ -347,7 +420,7 @@ fn change_entry<T: Elements, R>(
     let pinned = map.engine.pin();
     let elements = &map.entries().shape.elements;
     // SAFETY: as in `find`.
-    let is = |entry| elements.equal(unsafe { key_of(map, entry) }, key);
+    let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
     let mut draft = map.draft();
     let outcome = map.change(&pinned, elements.hash(key), is, &mut draft, |old, draft| {
         // SAFETY: readable under the pin.

@@ -25,6 +25,9 @@ pub(crate) unsafe trait Elements: Send + Sync + 'static {
     /// Whether keys are compared by their bytes, and keys and values are copied and forgotten as bytes.
     fn are_plain(&self) -> bool;
 
+    /// Whether values are copied and forgotten as bytes.
+    fn values_are_plain(&self) -> bool;
+
     fn hash(&self, key: &[u8]) -> u64;
 
     fn equal(&self, a: &[u8], b: &[u8]) -> bool;
@@ -55,16 +58,31 @@ pub(super) struct BlobShape<T> {
     value: usize,
     key: usize,
     align: usize,
+    /// Whether the place of the value holds a hash, which is not dropped.
+    keys_only: bool,
 }
 
 impl<T: Elements> BlobShape<T> {
     pub(super) fn new(elements: T) -> Result<Self, NoMemory> {
+        let value = elements.value_layout();
+        Self::with_value(elements, value, false)
+    }
+
+    /// For entries that hold keys, and their hashes in the place of values; aligned so that the low bits of addresses are
+    /// free.
+    pub(super) fn of_keys(elements: T) -> Result<Self, NoMemory> {
+        let mut shape = Self::with_value(elements, Layout::new::<u64>(), true)?;
+        shape.align = shape.align.max(16);
+        Ok(shape)
+    }
+
+    fn with_value(elements: T, value: Layout, keys_only: bool) -> Result<Self, NoMemory> {
         let key = elements.key_layout();
         let head = match key {
             Some(_) => Layout::new::<Link>(),
             None => Layout::new::<(Link, usize)>(),
         };
-        let (layout, value_at) = head.extend(elements.value_layout()).map_err(|_| NoMemory)?;
+        let (layout, value_at) = head.extend(value).map_err(|_| NoMemory)?;
         let bytes = Layout::new::<u8>();
         let (layout, key_at) = layout.extend(key.unwrap_or(bytes)).map_err(|_| NoMemory)?;
         Ok(Self {
@@ -73,6 +91,7 @@ impl<T: Elements> BlobShape<T> {
             value: value_at,
             key: key_at,
             align: layout.align(),
+            keys_only,
         })
     }
 }
@@ -116,6 +135,9 @@ unsafe impl<T: Elements> Shape for BlobShape<T> {
     }
 
     unsafe fn drop_value(&self, value: *mut u8) {
+        if self.keys_only {
+            return;
+        }
         // SAFETY: the caller's promise.
         unsafe { self.elements.drop_value(value) };
     }

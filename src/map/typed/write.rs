@@ -243,3 +243,33 @@ where
         unsafe { self.value(entry) }.clone()
     }
 }
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(
+            impl<K, S> Map<K, $number, S>
+            where
+                K: Hash + Eq + Send + Sync + 'static,
+                S: BuildHasher,
+            {
+                /// Adds `delta` to the value of `key`, wrapping around; a key that is not there counts as 0 and is
+                /// inserted. Returns the value before.
+                ///
+                /// Progress: lock-free if the allocator is. Allocates one entry.
+                ///
+                /// # Panics
+                /// If there is no memory.
+                pub fn fetch_add(&self, key: K, delta: $number) -> $number {
+                    let mut before = 0;
+                    self.update(key, |old| {
+                        before = old.copied().unwrap_or(0);
+                        Decision::Store(before.wrapping_add(delta))
+                    });
+                    before
+                }
+            }
+        )*
+    };
+}
+
+numbers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);

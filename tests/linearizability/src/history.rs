@@ -39,7 +39,9 @@ pub fn check(text: &str) -> Result<Summary, String> {
         let kind = lines.next().unwrap_or_default().trim();
         let lines = lines.filter(|line| !line.is_empty()).map(Line::parse).collect::<Result<Vec<_>, _>>()?;
         let counted = match kind {
-            "queue" => sequence::queue(&sequence_of(&lines)?).and_then(|()| batches_in_order(&lines)).map(|()| 1),
+            "queue" => {
+                sequence::queue(&sequence_of(&lines)?).and_then(|()| batches_in_order(&lines)).map(|()| 1)
+            }
             "stack" => sequence::stack(&sequence_of(&lines)?).map(|()| 1),
             "stack_n" => search::<Stack>(&events(&lines, stack_op)?).map(|()| 1),
             "map" => keys(&lines),
@@ -86,7 +88,10 @@ impl<'a> Line<'a> {
     }
 }
 
-fn events<O>(lines: &[Line<'_>], op: impl Fn(&Line<'_>) -> Result<O, String>) -> Result<Vec<Event<O>>, String> {
+fn events<O>(
+    lines: &[Line<'_>],
+    op: impl Fn(&Line<'_>) -> Result<O, String>,
+) -> Result<Vec<Event<O>>, String> {
     lines.iter().map(|line| Ok(Event { op: op(line)?, start: line.start, end: line.end })).collect()
 }
 
@@ -127,7 +132,9 @@ fn batches_in_order(lines: &[Line<'_>]) -> Result<(), String> {
         for pair in line.args.windows(2).filter(|_| line.name == "push_n") {
             match (popped.get(&pair[0]), popped.get(&pair[1])) {
                 (None, Some(_)) => return fault(pair[0], pair[1]),
-                (Some((x, x_at)), Some((y, y_at))) if y.end < x.start || (x.start == y.start && y_at < x_at) => {
+                (Some((x, x_at)), Some((y, y_at)))
+                    if y.end < x.start || (x.start == y.start && y_at < x_at) =>
+                {
                     return fault(pair[0], pair[1]);
                 }
                 _ => {}
@@ -182,7 +189,9 @@ fn search<S: wgl::Spec>(events: &[Event<S::Op>]) -> Result<(), String> {
         Verdict::Impossible(most) => {
             Err(format!("not linearizable: at most {most} of {} operations can be explained", events.len()))
         }
-        Verdict::TooHard => Err(format!("too hard to decide: {} operations; record shorter histories", events.len())),
+        Verdict::TooHard => {
+            Err(format!("too hard to decide: {} operations; record shorter histories", events.len()))
+        }
     }
 }
 

@@ -33,10 +33,9 @@ impl Spec for Stack {
         let top = |n: usize| state.iter().rev().take(n).copied();
         match op {
             StackOp::PushN(values) => Some([state.as_slice(), values].concat()),
-            StackOp::PopN(asked, values) => {
-                (values.len() == state.len().min(*asked) && top(values.len()).eq(values.iter().copied()))
-                    .then(|| state[..state.len() - values.len()].to_vec())
-            }
+            StackOp::PopN(asked, values) => (values.len() == state.len().min(*asked)
+                && top(values.len()).eq(values.iter().copied()))
+            .then(|| state[..state.len() - values.len()].to_vec()),
             StackOp::PopAll(values) => {
                 (values.len() == state.len() && top(state.len()).eq(values.iter().copied())).then(Vec::new)
             }

@@ -59,15 +59,16 @@ pub fn check<S: Spec>(events: &[Event<S::Op>], limit: usize) -> Verdict {
         while at < n && order[at].start < earliest_return {
             if !is_done(&done, at) {
                 earliest_return = earliest_return.min(order[at].end);
-                if at >= from && next.is_none() {
-                    if let Some(after) = S::apply(&state, &order[at].op) {
-                        done[at / 64] |= 1 << (at % 64);
-                        if seen.insert((done.clone(), after.clone())) {
-                            next = Some((at, after));
-                            break;
-                        }
-                        done[at / 64] &= !(1 << (at % 64));
+                if at >= from
+                    && next.is_none()
+                    && let Some(after) = S::apply(&state, &order[at].op)
+                {
+                    done[at / 64] |= 1 << (at % 64);
+                    if seen.insert((done.clone(), after.clone())) {
+                        next = Some((at, after));
+                        break;
                     }
+                    done[at / 64] &= !(1 << (at % 64));
                 }
             }
             at += 1;

@@ -1,10 +1,10 @@
 //! The checkers must find what is wrong, and only that. Small histories by hand, then random ones: the polynomial
 //! checkers and the search must agree on all of them.
 
+use linearizability::Event;
 use linearizability::history;
 use linearizability::sequence::{self, Op};
 use linearizability::wgl::{self, Spec, Verdict};
-use linearizability::Event;
 
 fn ok(text: &str) {
     if let Err(fault) = history::check(text) {
@@ -44,7 +44,9 @@ fn stack() {
 
 #[test]
 fn stack_batches() {
-    ok("history stack_n\n1 2 push_n 1 2 3\n3 4 pop_n 2 = 3 2\n5 6 len = 1\n7 8 pop_all = 1\n9 10 is_empty = 1\n");
+    ok(
+        "history stack_n\n1 2 push_n 1 2 3\n3 4 pop_n 2 = 3 2\n5 6 len = 1\n7 8 pop_all = 1\n9 10 is_empty = 1\n",
+    );
     wrong("history stack_n\n1 2 push_n 1 2 3\n3 4 pop_n 2 = 2 3\n"); // the order in the batch
     wrong("history stack_n\n1 2 push_n 1 2 3\n3 4 pop_n 5 = 3 2\n"); // fewer than there were
     wrong("history stack_n\n1 8 push_n 1 2\n3 4 pop = 1\n5 6 pop = 2\n"); // half a batch
@@ -53,7 +55,9 @@ fn stack_batches() {
 
 #[test]
 fn map() {
-    ok("history map\n1 2 insert 5 10 = -\n3 4 get 5 = 10\n5 6 upsert 5 11 = 10\n7 8 remove 5 = 11\n9 10 get 5 = -\n");
+    ok(
+        "history map\n1 2 insert 5 10 = -\n3 4 get 5 = 10\n5 6 upsert 5 11 = 10\n7 8 remove 5 = 11\n9 10 get 5 = -\n",
+    );
     wrong("history map\n1 2 insert 5 10 = -\n3 4 get 5 = -\n"); // lost
     wrong("history map\n1 2 insert 5 10 = -\n3 4 insert 5 11 = -\n"); // two winners
     wrong("history map\n1 2 fetch_add 5 1 = 0\n3 4 fetch_add 5 1 = 0\n"); // a lost update
@@ -61,7 +65,9 @@ fn map() {
     ok("history map\n1 2 upsert 5 1 = -\n3 7 upsert 5 2 = 1\n4 5 get 5 = 1\n6 8 get 5 = 2\n");
     wrong("history map\n1 2 upsert 5 1 = -\n3 10 upsert 5 2 = 1\n4 5 get 5 = 2\n6 7 get 5 = 1\n"); // back in time
     wrong("history map\n1 2 insert 5 1 = -\n3 4 compare_exchange 5 1 2 = 1\n5 6 get 5 = 1\n");
-    ok("history map\n1 2 get_or_insert 5 1 = 1 1\n3 4 get_or_insert 5 2 = 0 1\n5 6 update 5 = 1 -\n7 8 contains 5 = 0\n");
+    ok(
+        "history map\n1 2 get_or_insert 5 1 = 1 1\n3 4 get_or_insert 5 2 = 0 1\n5 6 update 5 = 1 -\n7 8 contains 5 = 0\n",
+    );
     wrong("history map\n1 2 update 5 = - 1\n3 4 replace 5 9 = -\n");
     ok("history map\n1 2 insert 5 1 = -\n3 4 get 6 = -\n"); // keys do not matter to each other
 }
@@ -146,7 +152,12 @@ fn agrees<const FIFO: bool>(check: impl Fn(&[Event<Op>]) -> Result<(), String>) 
         let expected = wgl::check::<Sequence<FIFO>>(&events, 1 << 20);
         assert_ne!(expected, Verdict::TooHard);
         wrong += u32::from(expected != Verdict::Linearizable);
-        assert_eq!(check(&events).is_ok(), expected == Verdict::Linearizable, "{:?}: {events:#?}", check(&events));
+        assert_eq!(
+            check(&events).is_ok(),
+            expected == Verdict::Linearizable,
+            "{:?}: {events:#?}",
+            check(&events)
+        );
     }
     assert!((6_000..54_000).contains(&wrong), "{wrong} of 60000 are wrong: not much of a test");
 }

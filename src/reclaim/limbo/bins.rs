@@ -1,0 +1,215 @@
+//! Retiring, sealing, sweeping and closing: the states of a chain, as the parent's picture shows them.
+
+use core::cell::Cell;
+use core::ptr;
+
+use super::dispose::{Disposing, Graced};
+use super::link::{Link, Meta};
+use super::{Bins, SHARDS};
+use crate::reclaim::pinned::Pinned;
+use crate::sync::{AtomicUsize, Ordering, fence, yield_now};
+
+/// An open stack is sealed when it reaches a multiple of this many blocks …
+const BATCH: u64 = if cfg!(any(loom, miri, conex_small)) { 2 } else { 64 };
+/// … or of this many bytes.
+const BATCH_BYTES: u64 = 32 * 1024;
+
+impl Bins {
+    /// See [`Limbo::retire`].
+    #[inline]
+    pub(super) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
+        let open = &self.open[pinned.shard() % SHARDS];
+        let units = Meta::units(bytes);
+        // Acquire: pairs with (1); the head's `meta` is read.
+        let mut head = open.load(Ordering::Acquire);
+        let meta = loop {
+            let below = if head.is_null() {
+                Meta::NONE
+            } else {
+                // SAFETY: invariant 4: pinned since before the load, so the head is not disposed of yet.
+                unsafe { &*head }.meta.get()
+            };
+            let meta = below.on_top(kind, units);
+            // SAFETY: the block is unlinked, so only this thread writes to it; readers that still hold it read `next`
+            // at most, atomically.
+            let link = unsafe { &*block };
+            // (7) Release: published by (1); and a reader that still walks over the block and reads this link can tell
+            // from what it loads next that the block was unlinked.
+            link.next.store(head, Ordering::Release);
+            link.meta.set(meta);
+            // (1) Release publishes the block to whoever seals. Acquire: after a sweep's swap (2) it makes that
+            // sweep's (5) visible; on failure, the new head's `meta` is read.
+            match open.compare_exchange_weak(head, block, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break meta,
+                Err(now) => head = now,
+            }
+        };
+        // What is added here is taken off again by the chain's sum, so both count in units.
+        let bytes = units * 16;
+        pinned.count_retired(bytes as usize);
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
+            self.mark_dirty();
+        }
+        let before = meta.bytes().saturating_sub(bytes);
+        let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
+        if meta.count() % BATCH == 0 || grown {
+            self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
+        }
+    }
+
+    pub(in crate::reclaim) fn next_dirty(&self) -> *const Self {
+        // Relaxed: the swap that took the list acquired it.
+        self.next_dirty.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::reclaim) fn set_next_dirty(&self, next: *mut Self) {
+        // Relaxed: published with the list's head.
+        self.next_dirty.store(next, Ordering::Relaxed);
+    }
+
+    /// For the dirty list, whose entries own references.
+    pub(in crate::reclaim) fn as_entry(&self) -> *mut Self {
+        self.whole.cast_mut()
+    }
+
+    /// Gives up a reference that `mark_dirty` took.
+    ///
+    /// # Safety
+    /// There is such a reference, and the caller does not use the limbo any more.
+    pub(in crate::reclaim) unsafe fn release(bins: *const Self) {
+        // SAFETY: the caller's reference keeps the limbo alive until the call.
+        let release = unsafe { (*bins).release };
+        // SAFETY: the caller's promise.
+        unsafe { release(bins) };
+    }
+
+    /// Puts the limbo on the domain's dirty list, unless it is there.
+    #[cold]
+    fn mark_dirty(&self) {
+        // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
+        let phase = self.shared.marks.enter();
+        let _leave = self.shared.marks.leave_on_drop(phase);
+        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // that `next_dirty` is written after the sweep that cleared it has read it.
+        if self.dirty.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // SAFETY: the caller is inside an operation of the container, which holds a reference.
+        unsafe { (self.retain)(self.whole) };
+        self.shared.push_dirty(self);
+    }
+
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
+    /// of nothing.
+    fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
+        let Some(slot) = self.reserve() else { return false };
+        // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
+        let phase = self.shared.phases.enter();
+        // (2) Acquire pairs with (1) of every block of the chain. Release continues (5).
+        let chain = self.open[shard].swap(ptr::null_mut(), Ordering::AcqRel);
+        // (3)
+        self.sealed[slot].store(chain, Ordering::Release);
+        if chain.is_null() {
+            self.shared.phases.leave(phase);
+            return true;
+        }
+        // SAFETY: the caller's operation, or its place on the dirty list, holds a reference.
+        unsafe { (self.retain)(self.whole) };
+        let bins = Graced(self.whole, slot, phase);
+        // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and takes
+        // the chain by a swap.
+        unsafe { pinned.defer(move || bins.call()) };
+        true
+    }
+
+    /// A slot of `sealed` for the caller alone.
+    fn reserve(&self) -> Option<usize> {
+        self.sealed.iter().position(|slot| {
+            // Relaxed load: a hint. Acquire on success: what the last user of the slot did comes before what the next
+            // one does; Relaxed on failure: nothing was learned.
+            slot.load(Ordering::Relaxed).is_null()
+                && slot
+                    .compare_exchange(ptr::null_mut(), RESERVED, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+        })
+    }
+
+    /// Runs `visit` unless the limbo is closed; a close waits until it has returned.
+    pub(super) fn visit(&self, visit: impl FnOnce(&Self)) {
+        struct Leave<'a>(&'a AtomicUsize);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                // Release: pairs with the Acquire load in `close`, which then sees what the visit did.
+                self.0.fetch_sub(1, Ordering::Release);
+            }
+        }
+        // (6) Relaxed and a fence: store-load against `close`.
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let _leave = Leave(&self.busy);
+        fence(Ordering::SeqCst);
+        // Relaxed: the fence orders it.
+        if !self.closed.load(Ordering::Relaxed) {
+            visit(self);
+        }
+    }
+
+    /// Seals every open stack, for a sweep that took the limbo off the dirty list. False when slots ran out.
+    pub(in crate::reclaim) fn sweep(&self, pinned: &Pinned) -> bool {
+        let mut all = true;
+        self.visit(|bins| {
+            // (5) Acquire: what was retired before the flag was set is seen by the seals below.
+            bins.dirty.swap(false, Ordering::AcqRel);
+            for (shard, open) in bins.open.iter().enumerate() {
+                // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
+                // `seal`. Relaxed on failure: `seal` looks again.
+                let null = ptr::null_mut();
+                let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+                all &= empty || bins.seal(shard, pinned);
+            }
+            if !all {
+                bins.mark_dirty();
+                bins.shared.count_unsealed();
+            }
+        });
+        all
+    }
+
+    /// Disposes of everything, now.
+    ///
+    /// A destructor that is running in a disposal of this limbo may be what closes it: the last owner of a container may
+    /// lie in the container itself. This thread then does not wait for itself, and takes over what its own disposals
+    /// have not come to yet.
+    ///
+    /// # Safety
+    /// Nobody uses the container any more.
+    pub(super) unsafe fn close(&self) {
+        // (6) Relaxed and a fence: store-load against `visit`.
+        self.closed.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let mine = || Disposing::of_this_thread().filter(|disposing| ptr::eq(disposing.bins, self.whole));
+        let inside = mine().count();
+        // Acquire: pairs with the Release of the leaving visitor.
+        while self.busy.load(Ordering::Acquire) != inside {
+            yield_now();
+        }
+        for disposing in mine() {
+            // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
+            unsafe { self.dispose_rest(&disposing.rest) };
+        }
+        let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
+        for chain in chains {
+            // Acquire: pairs with (1) and (3).
+            let head = chain.swap(ptr::null_mut(), Ordering::Acquire);
+            if head != RESERVED {
+                // SAFETY: nobody reads blocks of this container any more, and the swap made the chain ours.
+                unsafe { self.dispose_chain(&Cell::new(head)) };
+            }
+        }
+    }
+}
+
+/// Marks a slot of `sealed` whose owner has not stored its chain yet.
+const RESERVED: *mut Link = ptr::without_provenance_mut(1);

@@ -1,0 +1,144 @@
+//! Stepping aside: two threads at one counter do better in turns than in step.
+//!
+//! When two threads add to one counter alternately, its cache line travels for each addition, and so do the lines of
+//! what the numbers stand for. If one of them steps aside for some microseconds instead, the other does hundreds of
+//! operations on lines that stay where they are; then they change over. No thread waits *for* another: the pause has a
+//! fixed end, comes after the thread's own operation is complete, and is made only while it pays.
+//!
+//! The signal is free: a number that does not follow this thread's last one shows that another thread came in between.
+//! Whether a pause paid is seen from the next number: by how far the others got in the meantime. Threads that have other
+//! work to do get nowhere in a pause, and are then left alone for a growing number of operations.
+//!
+//! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
+//! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,
+//! it is worth it; if the next pop gets one element again, as in a conversation of two threads, it is not. So a pause is
+//! tried now and then, and made longer as long as it brings more than one element.
+//!
+//! All fields belong to one thread; they are atomics because the record that they are in is shared. Every access is
+//! Relaxed for that reason.
+
+use std::time::Instant;
+
+use crate::sync::{AtomicU32, Ordering, spin_loop};
+
+/// Pause instructions of the first pause, and of the longest one. One takes 5 to 50 nanoseconds, as the processor's
+/// maker pleased.
+const SHORTEST: u32 = 16;
+const LONGEST: u32 = 256;
+/// A pause paid if the others did an operation in every so many nanoseconds of it.
+const PAYS: u32 = 250;
+/// A pause of so many nanoseconds was longer than any pause is.
+const UNDISTURBED: u32 = 50_000;
+/// How many signals are passed over after a pause that did not pay: this many at first, then twice as many each time.
+const PASS_OVER: u32 = 16;
+const PASS_OVER_MOST: u32 = 1024;
+
+/// Pause instructions after an "empty": of the first pause, and of the longest.
+const EMPTY_SHORTEST: u32 = 8;
+const EMPTY_LONGEST: u32 = 64;
+/// After how many single elements a pause is tried.
+const TRY: u32 = 64;
+
+/// One thread's pace at one container's counters.
+#[derive(Default)]
+pub(super) struct Pace {
+    /// For each counter, the number that follows this thread's last one.
+    next: [AtomicU32; 2],
+    /// Pause instructions of the last pause.
+    pause: AtomicU32,
+    /// What it took, in nanoseconds.
+    took: AtomicU32,
+    /// Counters whose next number is yet to tell whether the pause paid: a bit for each.
+    open: AtomicU32,
+    /// Signals still to be passed over.
+    pass: AtomicU32,
+    /// How many were to be passed over the last time.
+    passed: AtomicU32,
+    /// Of the counter of pops: the number after the last element before the last "empty".
+    drained: AtomicU32,
+    /// Pause instructions of the last pause after an "empty", and how many single elements came since.
+    empty_pause: AtomicU32,
+    singles: AtomicU32,
+}
+
+fn get(field: &AtomicU32) -> u32 {
+    // Relaxed: this thread's own.
+    field.load(Ordering::Relaxed)
+}
+
+fn set(field: &AtomicU32, value: u32) {
+    // Relaxed: this thread's own.
+    field.store(value, Ordering::Relaxed);
+}
+
+impl Pace {
+    /// This thread, having completed its operation, got the `n` numbers from `number` on of a counter.
+    #[inline(always)]
+    pub(super) fn step(&self, counter: usize, number: usize, n: usize) {
+        // The low bits are enough to tell neighbours from others.
+        let number = number as u32;
+        let expected = get(&self.next[counter]);
+        set(&self.next[counter], number.wrapping_add(n as u32));
+        if number != expected {
+            self.others_came(counter, number.wrapping_sub(expected));
+        }
+    }
+
+    #[cold]
+    fn others_came(&self, counter: usize, numbers: u32) {
+        // Too far for one pause, or backwards: the counter is another one now.
+        let Ok(numbers) = u16::try_from(numbers) else { return };
+        let open = get(&self.open);
+        if open & (1 << counter) != 0 {
+            set(&self.open, open & !(1 << counter));
+            if u32::from(numbers) * PAYS < get(&self.took) {
+                let pass = (2 * get(&self.passed)).clamp(PASS_OVER, PASS_OVER_MOST);
+                set(&self.passed, pass);
+                set(&self.pass, pass);
+                set(&self.pause, 0);
+            } else {
+                set(&self.passed, 0);
+            }
+            // Its turn now, until others come in between again.
+            return;
+        }
+        let pass = get(&self.pass);
+        if pass > 0 {
+            set(&self.pass, pass - 1);
+            return;
+        }
+        let pause = (2 * get(&self.pause)).clamp(SHORTEST, LONGEST);
+        let begin = Instant::now();
+        for _ in 0..pause {
+            spin_loop();
+        }
+        let took = u32::try_from(begin.elapsed().as_nanos()).unwrap_or(u32::MAX);
+        set(&self.pause, pause);
+        set(&self.took, took);
+        // Who lost the processor meanwhile learns nothing from the next number.
+        set(&self.open, if took < UNDISTURBED { 0b11 } else { 0 });
+    }
+
+    /// This thread found nothing at the end that `counter` counts.
+    #[cold]
+    pub(super) fn found_nothing(&self, counter: usize) {
+        let next = get(&self.next[counter]);
+        let got = next.wrapping_sub(get(&self.drained));
+        set(&self.drained, next);
+        let last = get(&self.empty_pause);
+        let pause = match got {
+            // Nobody is pushing.
+            0 => return,
+            1 => {
+                let singles = get(&self.singles) + 1;
+                set(&self.singles, singles % TRY);
+                if singles == TRY { 2 * EMPTY_SHORTEST } else { 0 }
+            }
+            _ => (2 * last).clamp(EMPTY_SHORTEST, EMPTY_LONGEST),
+        };
+        set(&self.empty_pause, pause);
+        for _ in 0..pause {
+            spin_loop();
+        }
+    }
+}

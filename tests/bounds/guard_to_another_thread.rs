@@ -1,0 +1,4 @@
+// error: E0277
+pub fn f(guard: conex::Guard) -> impl Send {
+    guard
+}
