@@ -15,7 +15,6 @@
 
 namespace abuse {
 
-
 inline void expect(conex_status got, conex_status wanted, const char* function, const char* input) {
     if (got == wanted) return;
     const std::string text = std::string(function) + " with " + input + " answered " + std::to_string(got) + ", not " +
@@ -95,7 +94,8 @@ struct handle_call {
 };
 
 template <class Handle>
-void refuse_bad_handles(const zoo& all, Handle* live, Handle* destroyed, const std::vector<handle_call<Handle>>& calls) {
+void refuse_bad_handles(const zoo& all, Handle* live, Handle* destroyed,
+                        const std::vector<handle_call<Handle>>& calls) {
     for (const handle_call<Handle>& each : calls) {
         for (const bad_handle& bad : bad_handles(all, live, destroyed, each.null_is_bad)) {
             expect(each.run(static_cast<Handle*>(bad.handle)), bad.answer, each.name, bad.what);

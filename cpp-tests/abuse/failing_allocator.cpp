@@ -246,7 +246,8 @@ void map_scenario(support::counting_allocator& allocator, conex_map_options o, K
             return status;
         });
         step(i, [&](const void* k, std::size_t len) {
-            const conex_update_fn update = [](const void*, std::size_t, const void* old, void* value, void*) -> std::int32_t {
+            const conex_update_fn update = [](const void*, std::size_t, const void* old, void* value,
+                                              void*) -> std::int32_t {
                 object* o2 = nullptr;
                 std::memcpy(static_cast<void*>(&o2), old, sizeof o2);
                 o2 = make_object(o2->number + 100);
@@ -299,9 +300,8 @@ std::string word(std::uint64_t i) {
 }  // namespace
 
 TEST("map of words: every operation that allocates") {
-    at_every_allocation([](support::counting_allocator& allocator) {
-        map_scenario(allocator, CONEX_MAP_OPTIONS_INIT, word);
-    });
+    at_every_allocation(
+        [](support::counting_allocator& allocator) { map_scenario(allocator, CONEX_MAP_OPTIONS_INIT, word); });
 }
 
 TEST("map of byte strings: every operation that allocates") {
@@ -315,8 +315,12 @@ TEST("map of byte strings: every operation that allocates") {
 TEST("map with the user's functions: every operation that allocates") {
     at_every_allocation([](support::counting_allocator& allocator) {
         conex_map_options o = CONEX_MAP_OPTIONS_INIT;
-        o.hash = [](const void* key, std::size_t, std::uint64_t, void*) { return *static_cast<const std::uint64_t*>(key) % 7; };
-        o.equal = [](const void* a, std::size_t, const void* b, std::size_t, void*) { return std::memcmp(a, b, 8) == 0; };
+        o.hash = [](const void* key, std::size_t, std::uint64_t, void*) {
+            return *static_cast<const std::uint64_t*>(key) % 7;
+        };
+        o.equal = [](const void* a, std::size_t, const void* b, std::size_t, void*) {
+            return std::memcmp(a, b, 8) == 0;
+        };
         map_scenario(allocator, o, word);
     });
 }
@@ -338,7 +342,9 @@ TEST("plain words in a map: fetch_add, compare_exchange, batches") {
             persist(allocator, [&] { return conex_map_fetch_add(m, &k, 8, 1, nullptr); });
             const std::uint64_t expected = k + 2;
             const std::uint64_t desired = k + 3;
-            CHECK(persist(allocator, [&] { return conex_map_compare_exchange(m, &k, 8, &expected, &desired, nullptr); }) == CONEX_OK);
+            CHECK(persist(allocator, [&] {
+                      return conex_map_compare_exchange(m, &k, 8, &expected, &desired, nullptr);
+                  }) == CONEX_OK);
         }
         std::vector<std::uint64_t> keys(200);
         std::vector<conex_status> statuses(200, CONEX_BUSY);

@@ -23,7 +23,8 @@ TEST("domain: bad handles") {
         all, all.domain, gone,
         {
             {"conex_domain_destroy", [](conex_domain* d) { return conex_domain_destroy(d); }, false},
-            {"conex_domain_retire", [&](conex_domain* d) { return conex_domain_retire(d, &called, 1, count, nullptr); }, false},
+            {"conex_domain_retire", [&](conex_domain* d) { return conex_domain_retire(d, &called, 1, count, nullptr); },
+             false},
             {"conex_domain_flush", [](conex_domain* d) { return conex_domain_flush(d); }, false},
             {"conex_domain_barrier", [](conex_domain* d) { return conex_domain_barrier(d, 1000); }, false},
             {"conex_domain_stats_get", [&](conex_domain* d) { return conex_domain_stats_get(d, &stats); }, false},
@@ -38,19 +39,22 @@ TEST("domain: null arguments, bad options, bad sizes") {
     int called = 0;
     const conex_domain_options defaults = CONEX_DOMAIN_OPTIONS_INIT;
     abuse::refuse_bad_options(all, defaults, conex_domain_new, conex_domain_destroy, "conex_domain_new");
-    expect(conex_domain_retire(all.domain, &called, 1, nullptr, nullptr), CONEX_ERR_NULL, "conex_domain_retire", "a null function");
+    expect(conex_domain_retire(all.domain, &called, 1, nullptr, nullptr), CONEX_ERR_NULL, "conex_domain_retire",
+           "a null function");
     expect(conex_domain_stats_get(all.domain, nullptr), CONEX_ERR_NULL, "conex_domain_stats_get", "null stats");
     expect(conex_guard_enter(all.domain, nullptr), CONEX_ERR_NULL, "conex_guard_enter", "a null out");
     conex_domain_stats stats = CONEX_DOMAIN_STATS_INIT;
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{8}, sizeof stats - 1, SIZE_MAX}) {
         stats.struct_size = size;
-        expect(conex_domain_stats_get(all.domain, &stats), CONEX_ERR_INVALID, "conex_domain_stats_get", "a struct_size that cannot be");
+        expect(conex_domain_stats_get(all.domain, &stats), CONEX_ERR_INVALID, "conex_domain_stats_get",
+               "a struct_size that cannot be");
         CHECK(stats.guards == 0);
     }
     stats = CONEX_DOMAIN_STATS_INIT;
     CHECK(conex_domain_stats_get(all.domain, &stats) == CONEX_OK);
     CHECK(stats.guards == 1 && stats.pending_objects == 0);
-    expect(conex_domain_destroy(conex_domain_default()), CONEX_ERR_INVALID, "conex_domain_destroy", "the default domain");
+    expect(conex_domain_destroy(conex_domain_default()), CONEX_ERR_INVALID, "conex_domain_destroy",
+           "the default domain");
     CHECK(conex_domain_flush(nullptr) == CONEX_OK);
 }
 
@@ -65,7 +69,9 @@ TEST("domain: destroyed while in use") {
     conex_queue* q = nullptr;
     conex_map* m = nullptr;
     conex_guard* g = nullptr;
-    const auto busy = [&] { abuse::expect(conex_domain_destroy(d), CONEX_BUSY, "conex_domain_destroy", "a domain in use"); };
+    const auto busy = [&] {
+        abuse::expect(conex_domain_destroy(d), CONEX_BUSY, "conex_domain_destroy", "a domain in use");
+    };
     CHECK(conex_stack_new(&so, &s) == CONEX_OK);
     busy();
     CHECK(conex_stack_destroy(s) == CONEX_OK);
@@ -82,7 +88,8 @@ TEST("domain: destroyed while in use") {
     std::thread([&] { busy(); }).join();
     CHECK(conex_guard_leave(g) == CONEX_OK);
     CHECK(conex_domain_destroy(d) == CONEX_OK);
-    abuse::expect(conex_domain_destroy(d), CONEX_ERR_HANDLE, "conex_domain_destroy", "a domain that was destroyed twice");
+    abuse::expect(conex_domain_destroy(d), CONEX_ERR_HANDLE, "conex_domain_destroy",
+                  "a domain that was destroyed twice");
 }
 
 TEST("guard: bad handles") {
@@ -101,8 +108,10 @@ TEST("guard: bad handles") {
 TEST("guard: used on another thread") {
     const abuse::zoo all;
     std::thread([&] {
-        abuse::expect(conex_guard_refresh(all.guard), CONEX_ERR_INVALID, "conex_guard_refresh", "a guard of another thread");
-        abuse::expect(conex_guard_leave(all.guard), CONEX_ERR_INVALID, "conex_guard_leave", "a guard of another thread");
+        abuse::expect(conex_guard_refresh(all.guard), CONEX_ERR_INVALID, "conex_guard_refresh",
+                      "a guard of another thread");
+        abuse::expect(conex_guard_leave(all.guard), CONEX_ERR_INVALID, "conex_guard_leave",
+                      "a guard of another thread");
         conex_map_options o = CONEX_MAP_OPTIONS_INIT;
         o.domain = all.domain;
         conex_map* m = nullptr;
@@ -110,7 +119,8 @@ TEST("guard: used on another thread") {
         const void* ref = nullptr;
         CHECK(conex_map_new(&o, &m) == CONEX_OK);
         CHECK(conex_map_insert(m, &k, 8, &k, nullptr) == CONEX_OK);
-        abuse::expect(conex_map_get_ref(m, all.guard, &k, 8, &ref), CONEX_ERR_INVALID, "conex_map_get_ref", "a guard of another thread");
+        abuse::expect(conex_map_get_ref(m, all.guard, &k, 8, &ref), CONEX_ERR_INVALID, "conex_map_get_ref",
+                      "a guard of another thread");
         CHECK(conex_map_destroy(m) == CONEX_OK);
     }).join();
     conex_domain_stats stats = CONEX_DOMAIN_STATS_INIT;
@@ -151,7 +161,8 @@ TEST("retired functions that use the domain again") {
         CHECK(conex_guard_enter(d, &g) == CONEX_OK);
         CHECK(conex_guard_leave(g) == CONEX_OK);
         CHECK(conex_domain_flush(d) == CONEX_OK);
-        if (depth < 1000) CHECK(conex_domain_retire(d, ptr, 1, *static_cast<const conex_retire_fn*>(ctx), ctx) == CONEX_OK);
+        if (depth < 1000)
+            CHECK(conex_domain_retire(d, ptr, 1, *static_cast<const conex_retire_fn*>(ctx), ctx) == CONEX_OK);
     };
     CHECK(conex_domain_retire(d, &depth, 1, again, const_cast<conex_retire_fn*>(&again)) == CONEX_OK);
     for (int i = 0; i < 100000 && depth < 1000; ++i) CHECK(conex_domain_barrier(d, UINT64_MAX) == CONEX_OK);

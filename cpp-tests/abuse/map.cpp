@@ -58,18 +58,24 @@ std::vector<key_call> key_calls(sink& s, conex_guard* guard) {
     return {
         {"conex_map_get", [&s](conex_map* m, key k, size n) { return conex_map_get(m, k, n, &s.word); }},
         {"conex_map_contains", [&s](conex_map* m, key k, size n) { return conex_map_contains(m, k, n, &s.flag); }},
-        {"conex_map_insert", [&s](conex_map* m, key k, size n) { return conex_map_insert(m, k, n, &s.value, &s.word); }},
-        {"conex_map_upsert", [&s](conex_map* m, key k, size n) { return conex_map_upsert(m, k, n, &s.value, &s.word); }},
-        {"conex_map_replace", [&s](conex_map* m, key k, size n) { return conex_map_replace(m, k, n, &s.value, &s.word); }},
+        {"conex_map_insert",
+         [&s](conex_map* m, key k, size n) { return conex_map_insert(m, k, n, &s.value, &s.word); }},
+        {"conex_map_upsert",
+         [&s](conex_map* m, key k, size n) { return conex_map_upsert(m, k, n, &s.value, &s.word); }},
+        {"conex_map_replace",
+         [&s](conex_map* m, key k, size n) { return conex_map_replace(m, k, n, &s.value, &s.word); }},
         {"conex_map_remove", [&s](conex_map* m, key k, size n) { return conex_map_remove(m, k, n, &s.word); }},
         {"conex_map_compare_exchange",
-         [&s](conex_map* m, key k, size n) { return conex_map_compare_exchange(m, k, n, &s.value, &s.value, &s.word); }},
+         [&s](conex_map* m, key k, size n) {
+             return conex_map_compare_exchange(m, k, n, &s.value, &s.value, &s.word);
+         }},
         {"conex_map_update",
          [&s](conex_map* m, key k, size n) { return conex_map_update(m, k, n, never_update, nullptr, &s.change); }},
         {"conex_map_get_or_insert",
          [&s](conex_map* m, key k, size n) { return conex_map_get_or_insert(m, k, n, never_make, nullptr, &s.word); }},
         {"conex_map_fetch_add", [&s](conex_map* m, key k, size n) { return conex_map_fetch_add(m, k, n, 1, &s.word); }},
-        {"conex_map_get_ref", [&s, guard](conex_map* m, key k, size n) { return conex_map_get_ref(m, guard, k, n, &s.ref); }},
+        {"conex_map_get_ref",
+         [&s, guard](conex_map* m, key k, size n) { return conex_map_get_ref(m, guard, k, n, &s.ref); }},
     };
 }
 
@@ -94,11 +100,14 @@ TEST("map: bad handles") {
         calls.push_back({each.name, [each, &key](conex_map* m) { return each.run(m, &key, 8); }});
     }
     calls.push_back({"conex_map_destroy", [](conex_map* m) { return conex_map_destroy(m); }, false});
-    calls.push_back({"conex_map_get_n", [&](conex_map* m) { return conex_map_get_n(m, &key, 1, &s.word, &status, &n); }});
-    calls.push_back({"conex_map_insert_n", [&](conex_map* m) { return conex_map_insert_n(m, &key, &s.value, 1, &status, &n); }});
+    calls.push_back(
+        {"conex_map_get_n", [&](conex_map* m) { return conex_map_get_n(m, &key, 1, &s.word, &status, &n); }});
+    calls.push_back(
+        {"conex_map_insert_n", [&](conex_map* m) { return conex_map_insert_n(m, &key, &s.value, 1, &status, &n); }});
     calls.push_back({"conex_map_remove_n", [&](conex_map* m) { return conex_map_remove_n(m, &key, 1, &status, &n); }});
     calls.push_back({"conex_map_for_each", [&](conex_map* m) { return conex_map_for_each(m, never_visit, nullptr); }});
-    calls.push_back({"conex_map_scan", [&](conex_map* m) { return conex_map_scan(m, &cursor, 1, never_visit, nullptr); }});
+    calls.push_back(
+        {"conex_map_scan", [&](conex_map* m) { return conex_map_scan(m, &cursor, 1, never_visit, nullptr); }});
     calls.push_back({"conex_map_retain", [&](conex_map* m) { return conex_map_retain(m, never_visit, nullptr, &n); }});
     calls.push_back({"conex_map_clear", [](conex_map* m) { return conex_map_clear(m); }});
     calls.push_back({"conex_map_reserve", [](conex_map* m) { return conex_map_reserve(m, 10); }});
@@ -125,7 +134,8 @@ TEST("map: bad keys") {
     CHECK(conex_map_new(&o, &strings) == CONEX_OK);
     for (const key_call& each : key_calls(s, guard)) {
         abuse::expect(each.run(all.map, nullptr, 8), CONEX_ERR_NULL, each.name, "a null key");
-        for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{9}, std::size_t{16}, SIZE_MAX}) {
+        for (const std::size_t size :
+             {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{9}, std::size_t{16}, SIZE_MAX}) {
             abuse::expect(each.run(all.map, &key, size), CONEX_ERR_INVALID, each.name, "a key of the wrong length");
         }
         abuse::expect(each.run(strings, nullptr, 1), CONEX_ERR_NULL, each.name, "a null byte string that is not empty");
@@ -162,7 +172,8 @@ TEST("map: null arguments") {
     expect(conex_map_compare_exchange(m, &k, 8, &v, nullptr, nullptr), CONEX_ERR_NULL, "conex_map_compare_exchange",
            "a null desired");
     expect(conex_map_update(m, &k, 8, nullptr, nullptr, nullptr), CONEX_ERR_NULL, "conex_map_update", "a null update");
-    expect(conex_map_get_or_insert(m, &k, 8, nullptr, nullptr, nullptr), CONEX_ERR_NULL, "conex_map_get_or_insert", "a null make");
+    expect(conex_map_get_or_insert(m, &k, 8, nullptr, nullptr, nullptr), CONEX_ERR_NULL, "conex_map_get_or_insert",
+           "a null make");
     expect(conex_map_get_ref(m, guard, &k, 8, nullptr), CONEX_ERR_NULL, "conex_map_get_ref", "a null value");
     expect(conex_map_get_ref(m, nullptr, &k, 8, &ref), CONEX_ERR_NULL, "conex_map_get_ref", "a null guard");
     expect(conex_map_get_n(m, nullptr, 1, &v, &status, &n), CONEX_ERR_NULL, "conex_map_get_n", "null keys");
@@ -187,17 +198,19 @@ TEST("map: null arguments") {
     // guards: of another domain, of other kinds, left
     for (const abuse::bad_handle& bad : abuse::bad_handles(all, guard, static_cast<conex_guard*>(nullptr), true)) {
         if (bad.handle == nullptr) continue;
-        expect(conex_map_get_ref(m, static_cast<conex_guard*>(bad.handle), &k, 8, &ref), bad.answer, "conex_map_get_ref",
-               bad.what);
+        expect(conex_map_get_ref(m, static_cast<conex_guard*>(bad.handle), &k, 8, &ref), bad.answer,
+               "conex_map_get_ref", bad.what);
     }
-    expect(conex_map_get_ref(m, all.guard, &k, 8, &ref), CONEX_ERR_INVALID, "conex_map_get_ref", "a guard of another domain");
+    expect(conex_map_get_ref(m, all.guard, &k, 8, &ref), CONEX_ERR_INVALID, "conex_map_get_ref",
+           "a guard of another domain");
     CHECK(ref == nullptr);
     CHECK(conex_guard_leave(guard) == CONEX_OK);
 
     conex_map_stats stats = CONEX_MAP_STATS_INIT;
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{8}, sizeof stats - 1, SIZE_MAX}) {
         stats.struct_size = size;
-        expect(conex_map_stats_get(m, &stats), CONEX_ERR_INVALID, "conex_map_stats_get", "a struct_size that cannot be");
+        expect(conex_map_stats_get(m, &stats), CONEX_ERR_INVALID, "conex_map_stats_get",
+               "a struct_size that cannot be");
         CHECK(stats.entries == 0);
     }
 }
@@ -210,9 +223,12 @@ TEST("map: batches whose keys are bad") {
     std::size_t n = marker;
     conex_status statuses[3] = {CONEX_BUSY, CONEX_BUSY, CONEX_BUSY};
     using abuse::expect;
-    expect(conex_map_get_n(all.map, &k, SIZE_MAX, &v, statuses, &n), CONEX_ERR_INVALID, "conex_map_get_n", "SIZE_MAX keys");
-    expect(conex_map_insert_n(all.map, &k, &v, SIZE_MAX / 8, statuses, &n), CONEX_ERR_INVALID, "conex_map_insert_n", "SIZE_MAX bytes");
-    expect(conex_map_remove_n(all.map, &k, SIZE_MAX / 2, statuses, &n), CONEX_ERR_INVALID, "conex_map_remove_n", "bytes that overflow");
+    expect(conex_map_get_n(all.map, &k, SIZE_MAX, &v, statuses, &n), CONEX_ERR_INVALID, "conex_map_get_n",
+           "SIZE_MAX keys");
+    expect(conex_map_insert_n(all.map, &k, &v, SIZE_MAX / 8, statuses, &n), CONEX_ERR_INVALID, "conex_map_insert_n",
+           "SIZE_MAX bytes");
+    expect(conex_map_remove_n(all.map, &k, SIZE_MAX / 2, statuses, &n), CONEX_ERR_INVALID, "conex_map_remove_n",
+           "bytes that overflow");
     CHECK(v == 5 && n == marker && statuses[0] == CONEX_BUSY);
     verify(all.map);
 
@@ -224,11 +240,14 @@ TEST("map: batches whose keys are bad") {
     const std::uint64_t values[3] = {1, 2, 3};
     std::uint64_t out[3] = {untouched, untouched, untouched};
     // The call ends with the error of the second key; the first has been inserted, and its status says so.
-    expect(conex_map_insert_n(strings, keys, values, 3, statuses, &n), CONEX_ERR_NULL, "conex_map_insert_n", "a null key among good ones");
+    expect(conex_map_insert_n(strings, keys, values, 3, statuses, &n), CONEX_ERR_NULL, "conex_map_insert_n",
+           "a null key among good ones");
     CHECK(conex_map_len(strings, &n) == CONEX_OK && n <= 1);
     CHECK((n == 1) == (statuses[0] == CONEX_OK));
-    expect(conex_map_get_n(strings, keys, 3, out, statuses, nullptr), CONEX_ERR_NULL, "conex_map_get_n", "a null key among good ones");
-    expect(conex_map_remove_n(strings, keys, 3, statuses, nullptr), CONEX_ERR_NULL, "conex_map_remove_n", "a null key among good ones");
+    expect(conex_map_get_n(strings, keys, 3, out, statuses, nullptr), CONEX_ERR_NULL, "conex_map_get_n",
+           "a null key among good ones");
+    expect(conex_map_remove_n(strings, keys, 3, statuses, nullptr), CONEX_ERR_NULL, "conex_map_remove_n",
+           "a null key among good ones");
     CHECK(out[1] == untouched);
     CHECK(conex_map_destroy(strings) == CONEX_OK);
 }
@@ -249,16 +268,22 @@ TEST("map: operations that the value does not allow") {
     const std::uint64_t v = 3;
     CHECK(conex_map_insert(m, &k, 8, &v, nullptr) == CONEX_OK);
     abuse::expect(conex_map_fetch_add(m, &k, 8, 1, &out), CONEX_ERR_INVALID, "conex_map_fetch_add", "values with drop");
-    abuse::expect(conex_map_compare_exchange(m, &k, 8, &v, &v, nullptr), CONEX_ERR_INVALID, "conex_map_compare_exchange", "values with drop");
+    abuse::expect(conex_map_compare_exchange(m, &k, 8, &v, &v, nullptr), CONEX_ERR_INVALID,
+                  "conex_map_compare_exchange", "values with drop");
     abuse::expect(conex_map_get(m, &k, 8, &out), CONEX_ERR_INVALID, "conex_map_get", "values that cannot be copied");
-    abuse::expect(conex_map_insert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_insert", "values that cannot be copied");
-    abuse::expect(conex_map_upsert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_upsert", "values that cannot be copied");
-    abuse::expect(conex_map_replace(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_replace", "values that cannot be copied");
-    abuse::expect(conex_map_remove(m, &k, 8, &out), CONEX_ERR_INVALID, "conex_map_remove", "values that cannot be copied");
-    abuse::expect(conex_map_get_or_insert(m, &k, 8, never_make, nullptr, &out), CONEX_ERR_INVALID, "conex_map_get_or_insert",
+    abuse::expect(conex_map_insert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_insert",
                   "values that cannot be copied");
+    abuse::expect(conex_map_upsert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_upsert",
+                  "values that cannot be copied");
+    abuse::expect(conex_map_replace(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_replace",
+                  "values that cannot be copied");
+    abuse::expect(conex_map_remove(m, &k, 8, &out), CONEX_ERR_INVALID, "conex_map_remove",
+                  "values that cannot be copied");
+    abuse::expect(conex_map_get_or_insert(m, &k, 8, never_make, nullptr, &out), CONEX_ERR_INVALID,
+                  "conex_map_get_or_insert", "values that cannot be copied");
     conex_status status = CONEX_BUSY;
-    abuse::expect(conex_map_get_n(m, &k, 1, &out, &status, nullptr), CONEX_ERR_INVALID, "conex_map_get_n", "values that cannot be copied");
+    abuse::expect(conex_map_get_n(m, &k, 1, &out, &status, nullptr), CONEX_ERR_INVALID, "conex_map_get_n",
+                  "values that cannot be copied");
     CHECK(out == untouched);
     bool found = false;
     CHECK(conex_map_contains(m, &k, 8, &found) == CONEX_OK && found);
@@ -284,16 +309,22 @@ TEST("map: callbacks that answer nonsense") {
         const conex_update_fn update = [](const void*, std::size_t, const void*, void*, void* ctx) {
             return *static_cast<std::int32_t*>(ctx);
         };
-        const conex_visit_fn visit = [](const void*, std::size_t, const void*, void* ctx) { return *static_cast<std::int32_t*>(ctx); };
+        const conex_visit_fn visit = [](const void*, std::size_t, const void*, void* ctx) {
+            return *static_cast<std::int32_t*>(ctx);
+        };
         const conex_make_fn make = [](void*, void* ctx) { return *static_cast<std::int32_t*>(ctx); };
         std::uint64_t absent = 99;
         std::uint64_t cursor = 0;
-        abuse::expect(conex_map_update(all.map, &k, 8, update, &answer, nullptr), passed_on, "conex_map_update", "a negative answer");
-        abuse::expect(conex_map_for_each(all.map, visit, &answer), passed_on, "conex_map_for_each", "a negative answer");
-        abuse::expect(conex_map_scan(all.map, &cursor, 1, visit, &answer), passed_on, "conex_map_scan", "a negative answer");
-        abuse::expect(conex_map_retain(all.map, visit, &answer, nullptr), passed_on, "conex_map_retain", "a negative answer");
-        abuse::expect(conex_map_get_or_insert(all.map, &absent, 8, make, &answer, nullptr), passed_on, "conex_map_get_or_insert",
+        abuse::expect(conex_map_update(all.map, &k, 8, update, &answer, nullptr), passed_on, "conex_map_update",
                       "a negative answer");
+        abuse::expect(conex_map_for_each(all.map, visit, &answer), passed_on, "conex_map_for_each",
+                      "a negative answer");
+        abuse::expect(conex_map_scan(all.map, &cursor, 1, visit, &answer), passed_on, "conex_map_scan",
+                      "a negative answer");
+        abuse::expect(conex_map_retain(all.map, visit, &answer, nullptr), passed_on, "conex_map_retain",
+                      "a negative answer");
+        abuse::expect(conex_map_get_or_insert(all.map, &absent, 8, make, &answer, nullptr), passed_on,
+                      "conex_map_get_or_insert", "a negative answer");
     }
     verify(all.map);
 }
@@ -306,8 +337,9 @@ TEST("map: cursors that no scan has made") {
         ++*static_cast<std::size_t*>(ctx);
         return 0;
     };
-    for (const std::uint64_t start : {std::uint64_t{1}, std::uint64_t{12345}, std::uint64_t{1} << 32, std::uint64_t{1} << 63,
-                                      UINT64_MAX, UINT64_MAX - 1, std::uint64_t{0x5555555555555555}}) {
+    for (const std::uint64_t start :
+         {std::uint64_t{1}, std::uint64_t{12345}, std::uint64_t{1} << 32, std::uint64_t{1} << 63, UINT64_MAX,
+          UINT64_MAX - 1, std::uint64_t{0x5555555555555555}}) {
         std::uint64_t cursor = start;
         std::size_t seen = 0;
         int calls = 0;
@@ -326,7 +358,8 @@ TEST("map: cursors that no scan has made") {
     CHECK(seen == 1000);
     seen = 0;
     conex_status status = CONEX_OK;
-    while (status == CONEX_OK && seen < 5000) status = conex_map_scan(m, &cursor, 0, count, &seen);  // at least one a call
+    while (status == CONEX_OK && seen < 5000)
+        status = conex_map_scan(m, &cursor, 0, count, &seen);  // at least one a call
     CHECK(status == CONEX_EMPTY && seen == 1000);
     CHECK(conex_map_destroy(m) == CONEX_OK);
 }

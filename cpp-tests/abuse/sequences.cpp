@@ -94,7 +94,8 @@ TEST("stack: null arguments and absurd counts") {
     expect(conex_stack_push_n(s, nullptr, 1, &n), CONEX_ERR_NULL, "conex_stack_push_n", "null elements");
     expect(conex_stack_push_n(s, &word, SIZE_MAX, &n), CONEX_ERR_INVALID, "conex_stack_push_n", "SIZE_MAX elements");
     expect(conex_stack_push_n(s, &word, SIZE_MAX / 8, &n), CONEX_ERR_INVALID, "conex_stack_push_n", "SIZE_MAX bytes");
-    expect(conex_stack_push_n(s, &word, SIZE_MAX / 8 + 2, &n), CONEX_ERR_INVALID, "conex_stack_push_n", "bytes that overflow");
+    expect(conex_stack_push_n(s, &word, SIZE_MAX / 8 + 2, &n), CONEX_ERR_INVALID, "conex_stack_push_n",
+           "bytes that overflow");
     expect(conex_stack_pop(s, nullptr), CONEX_ERR_NULL, "conex_stack_pop", "a null element");
     expect(conex_stack_pop_n(s, nullptr, 1, &n), CONEX_ERR_NULL, "conex_stack_pop_n", "null elements");
     expect(conex_stack_pop_n(s, &word, 1, nullptr), CONEX_ERR_NULL, "conex_stack_pop_n", "a null count");
@@ -117,7 +118,8 @@ TEST("queue: null arguments and absurd counts") {
     expect(conex_queue_push_n(q, nullptr, 1, &n), CONEX_ERR_NULL, "conex_queue_push_n", "null elements");
     expect(conex_queue_push_n(q, &word, SIZE_MAX, &n), CONEX_ERR_INVALID, "conex_queue_push_n", "SIZE_MAX elements");
     expect(conex_queue_push_n(q, &word, SIZE_MAX / 8, &n), CONEX_ERR_INVALID, "conex_queue_push_n", "SIZE_MAX bytes");
-    expect(conex_queue_push_n(q, &word, SIZE_MAX / 8 + 2, &n), CONEX_ERR_INVALID, "conex_queue_push_n", "bytes that overflow");
+    expect(conex_queue_push_n(q, &word, SIZE_MAX / 8 + 2, &n), CONEX_ERR_INVALID, "conex_queue_push_n",
+           "bytes that overflow");
     expect(conex_queue_pop(q, nullptr), CONEX_ERR_NULL, "conex_queue_pop", "a null element");
     expect(conex_queue_pop_n(q, nullptr, 1, &n), CONEX_ERR_NULL, "conex_queue_pop_n", "null elements");
     expect(conex_queue_pop_n(q, &word, 1, nullptr), CONEX_ERR_NULL, "conex_queue_pop_n", "a null count");

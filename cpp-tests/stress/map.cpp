@@ -36,7 +36,8 @@ struct few_hashes {  // many keys collide
 };
 
 template <class K, class V>
-using map_of = conex::map<K, V, std::conditional_t<std::is_same_v<K, types::tracked>, few_hashes, conex::default_hash<K>>>;
+using map_of =
+    conex::map<K, V, std::conditional_t<std::is_same_v<K, types::tracked>, few_hashes, conex::default_hash<K>>>;
 
 /// All threads race for the same keys. For each key one insert wins, and one erase.
 template <class K>
@@ -55,11 +56,12 @@ void winners(unsigned threads) {
             const std::uint64_t start = dice.below(4);
             for (std::uint64_t i = 0; i < keys; ++i) {
                 const std::uint64_t k = (i + start) % keys;
-                const bool won = dice.below(2) == 0
-                                     ? m.insert(key<K>(k), std::uint64_t{me})
-                                     : m.update(key<K>(k), [me](const std::uint64_t* old, conex::slot<std::uint64_t>& next) {
-                                           if (old == nullptr) next.store(me);
-                                       }) == conex::change::inserted;
+                const bool won =
+                    dice.below(2) == 0
+                        ? m.insert(key<K>(k), std::uint64_t{me})
+                        : m.update(key<K>(k), [me](const std::uint64_t* old, conex::slot<std::uint64_t>& next) {
+                              if (old == nullptr) next.store(me);
+                          }) == conex::change::inserted;
                 if (won) {
                     inserted[k].fetch_add(1);
                     winner[k].store(me);
@@ -172,21 +174,28 @@ void everything(unsigned threads) {
                 }
                 case 6: {
                     const std::optional<bound> old = m.exchange(key<K>(k), value);
-                    if (old.has_value()) verify(k, *old);
-                    else ++mine;
+                    if (old.has_value())
+                        verify(k, *old);
+                    else
+                        ++mine;
                     break;
                 }
                 case 7:
-                    mine -= m.erase_if(key<K>(k), [&](const bound& v) {
-                        verify(k, v);
-                        return v.words[0] % 2 == 0;
-                    }) ? 1 : 0;
+                    mine -= m.erase_if(key<K>(k),
+                                       [&](const bound& v) {
+                                           verify(k, v);
+                                           return v.words[0] % 2 == 0;
+                                       })
+                                ? 1
+                                : 0;
                     break;
                 case 8: {
                     const conex::change done = m.update(key<K>(k), [&](const bound* old, conex::slot<bound>& next) {
                         if (old != nullptr) verify(k, *old);
-                        if (old != nullptr && old->words[1] % 3 == 0) next.remove();
-                        else next.store(value);
+                        if (old != nullptr && old->words[1] % 3 == 0)
+                            next.remove();
+                        else
+                            next.store(value);
                     });
                     if (done == conex::change::inserted) ++mine;
                     if (done == conex::change::removed) --mine;
@@ -212,7 +221,8 @@ void everything(unsigned threads) {
             }
             if (dice.below(50) == 0) {
                 std::int64_t removed = 0;
-                removed = static_cast<std::int64_t>(m.retain([&](auto const&, const bound& v) { return v.words[0] % 8 != 0; }));
+                removed = static_cast<std::int64_t>(
+                    m.retain([&](auto const&, const bound& v) { return v.words[0] % 8 != 0; }));
                 mine -= removed;
             }
         }

@@ -19,7 +19,8 @@ TEST("boxed objects: nothing lost, nothing twice") {
 }
 
 TEST("over-aligned elements of 256 bytes are never torn") {
-    for (const unsigned n : support::thread_counts) stress::conservation<conex::stack, types::plain<128, 256>, false>(n);
+    for (const unsigned n : support::thread_counts)
+        stress::conservation<conex::stack, types::plain<128, 256>, false>(n);
 }
 
 TEST("never falsely empty") {

@@ -57,8 +57,8 @@ private:
 class timer {
 public:
     explicit timer(double seconds = stress_seconds())
-        : end_(std::chrono::steady_clock::now() +
-               std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds))) {
+        : end_(std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                      std::chrono::duration<double>(seconds))) {
         static std::atomic<std::uint64_t> made{0};
         identity_ = made.fetch_add(1) + 1;
     }
@@ -111,7 +111,8 @@ class watchdog {
 public:
     explicit watchdog(std::chrono::seconds limit)
         : thread_([this, limit] {
-              for (auto waited = std::chrono::milliseconds(0); waited < limit; waited += std::chrono::milliseconds(10)) {
+              for (auto waited = std::chrono::milliseconds(0); waited < limit;
+                   waited += std::chrono::milliseconds(10)) {
                   if (done_.load()) return;
                   std::this_thread::sleep_for(std::chrono::milliseconds(10));
               }

@@ -62,9 +62,8 @@ struct scenario {
             conex::change::inserted) {
             model[7] = 77;
         }
-        if (m.update(key(7), [](const throwing_copy* old, conex::slot<throwing_copy>& next) {
-                next.store(*old);
-            }) == conex::change::replaced) {
+        if (m.update(key(7), [](const throwing_copy* old, conex::slot<throwing_copy>& next) { next.store(*old); }) ==
+            conex::change::replaced) {
             model[7] = 77;
         }
         if (m.erase_if(key(0), [](const throwing_copy& v) { return v.get() == 10; })) model[0] = -1;

@@ -139,7 +139,8 @@ TEST("enumerations, pointers, structs without padding") {
 
 TEST("strings of every length, with every byte") {
     using map = conex::map<std::string, int>;
-    keys<map>([](int i) { return std::to_string(i); }, [](std::string_view k) { return std::stoi(std::string(k)); }, 2000);
+    keys<map>([](int i) { return std::to_string(i); }, [](std::string_view k) { return std::stoi(std::string(k)); },
+              2000);
     keys<map>([](int i) { return std::string(static_cast<std::size_t>(i), 'x'); },
               [](std::string_view k) { return static_cast<int>(k.size()); }, 400);
     map m;
@@ -170,13 +171,14 @@ TEST("any other type, by Hash and Eq") {
             return p;
         },
         [](const padded& k) { return static_cast<int>(k.number); }, 250);
-    keys<conex::map<types::tracked, int, tracked_hash>>([](int i) { return types::tracked(static_cast<std::uint64_t>(i)); },
-                                                        [](const types::tracked& k) { return static_cast<int>(k.get()); },
-                                                        1000);
+    keys<conex::map<types::tracked, int, tracked_hash>>(
+        [](int i) { return types::tracked(static_cast<std::uint64_t>(i)); },
+        [](const types::tracked& k) { return static_cast<int>(k.get()); }, 1000);
     keys<conex::map<types::aligned_tracked, int, tracked_hash>>(
         [](int i) { return types::aligned_tracked(static_cast<std::uint64_t>(i)); },
         [](const types::aligned_tracked& k) { return static_cast<int>(k.get()); }, 300);
-    keys<conex::map<double, int>>([](int i) { return i * 0.5; }, [](double k) { return static_cast<int>(k * 2); }, 1000);
+    keys<conex::map<double, int>>([](int i) { return i * 0.5; }, [](double k) { return static_cast<int>(k * 2); },
+                                  1000);
     static std::vector<std::shared_ptr<int>> pool;
     for (int i = 0; i < 100; ++i) pool.push_back(std::make_shared<int>(i));
     keys<conex::map<std::shared_ptr<int>, int>>([](int i) { return pool[static_cast<std::size_t>(i)]; },

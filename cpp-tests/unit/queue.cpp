@@ -6,7 +6,9 @@
 
 using sequence::order;
 
-TEST("every type of element goes in and comes out, first in first out") { sequence::every_type<order::fifo, conex::queue>(); }
+TEST("every type of element goes in and comes out, first in first out") {
+    sequence::every_type<order::fifo, conex::queue>();
+}
 
 TEST("copies are copies") { sequence::every_copyable_type<order::fifo, conex::queue>(); }
 

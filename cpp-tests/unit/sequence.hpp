@@ -298,7 +298,8 @@ void out_of_memory() {
         std::vector<T> source;
         for (std::uint64_t i = 0; i < 10000; ++i) source.push_back(sample<T>::make(i % 200));
         allocator.fail_after(3);
-        CHECK_THROWS(std::bad_alloc, c.push_range(std::make_move_iterator(source.begin()), std::make_move_iterator(source.end())));
+        CHECK_THROWS(std::bad_alloc,
+                     c.push_range(std::make_move_iterator(source.begin()), std::make_move_iterator(source.end())));
         allocator.fail_after(-1);
         const std::size_t after = c.size_approx() - in;
         for (std::size_t i = after; i < source.size(); ++i) CHECK(sample<T>::number(source[i]) == i % 200);

@@ -6,7 +6,9 @@
 
 using sequence::order;
 
-TEST("every type of element goes in and comes out, last in first out") { sequence::every_type<order::lifo, conex::stack>(); }
+TEST("every type of element goes in and comes out, last in first out") {
+    sequence::every_type<order::lifo, conex::stack>();
+}
 
 TEST("copies are copies") { sequence::every_copyable_type<order::lifo, conex::stack>(); }
 
@@ -99,6 +101,8 @@ TEST("misuse is std::logic_error") {
     CHECK_THROWS(std::logic_error, conex::stack<int>(half));
     CHECK_THROWS(std::logic_error, conex::stack<std::string>(half));
     conex::stack<int> u;
-    CHECK_THROWS(std::bad_alloc, u.pop_into(std::back_insert_iterator<std::vector<int>>(*std::make_unique<std::vector<int>>()), SIZE_MAX));
+    CHECK_THROWS(
+        std::bad_alloc,
+        u.pop_into(std::back_insert_iterator<std::vector<int>>(*std::make_unique<std::vector<int>>()), SIZE_MAX));
 }
 #endif

@@ -10,10 +10,10 @@
 #include "support/check.hpp"
 
 TEST("every status has a text of its own") {
-    const conex::status all[] = {conex::status::ok,       conex::status::empty,         conex::status::full,
-                                 conex::status::closed,   conex::status::busy,          conex::status::timeout,
-                                 conex::status::not_found, conex::status::exists,       conex::status::mismatch,
-                                 conex::status::err_null, conex::status::err_invalid,   conex::status::err_no_memory,
+    const conex::status all[] = {conex::status::ok,         conex::status::empty,       conex::status::full,
+                                 conex::status::closed,     conex::status::busy,        conex::status::timeout,
+                                 conex::status::not_found,  conex::status::exists,      conex::status::mismatch,
+                                 conex::status::err_null,   conex::status::err_invalid, conex::status::err_no_memory,
                                  conex::status::err_handle, conex::status::err_stalled, conex::status::err_panic};
     std::set<std::string> texts;
     for (const conex::status each : all) {

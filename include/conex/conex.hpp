@@ -30,6 +30,7 @@
 #include <conex/guard.hpp>
 #include <conex/hash.hpp>
 #include <conex/map.hpp>
+#include <conex/map_types.hpp>
 #include <conex/queue.hpp>
 #include <conex/relocatable.hpp>
 #include <conex/slot.hpp>

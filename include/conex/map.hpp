@@ -5,44 +5,10 @@
 #define CONEX_MAP_HPP
 
 #include <conex/detail/map_batch.hpp>
+#include <conex/detail/map_values.hpp>
+#include <conex/map_types.hpp>
 
 namespace conex {
-
-/// How a `map` is made. What is left as it is gets the default.
-struct map_options {
-    /// Where removed entries wait before they are freed; must outlive the map. Null: the default domain.
-    conex::domain* domain = nullptr;
-    /// Where the map, its keys and its values get their memory. Both functions or neither; neither: the process'
-    /// allocator.
-    conex_allocator allocator = {nullptr, nullptr, nullptr};
-    /// Entries to make room for at once; 0: few. The map grows and shrinks by itself.
-    std::size_t capacity = 0;
-    /// The seed of the hash; 0: a random one for each map.
-    std::uint64_t seed = 0;
-};
-
-/// A snapshot of a map; see `map::stats`.
-struct map_stats {
-    std::size_t entries;    ///< how many entries, about
-    std::size_t buckets;    ///< how many buckets its table has
-    std::size_t bytes;      ///< memory of the map, about
-    std::uint64_t growths;  ///< how often the table has grown
-    std::uint64_t shrinks;  ///< how often it has shrunk
-    bool resizing;          ///< whether it is growing or shrinking now
-};
-
-/// What `map::update` did.
-enum class change {
-    unchanged = CONEX_UNCHANGED,  ///< kept, or a removal of a key that was absent
-    inserted = CONEX_INSERTED,    ///< the key is new
-    replaced = CONEX_REPLACED,    ///< the key has a new value
-    removed = CONEX_REMOVED,      ///< the key is gone
-};
-
-/// How far a `map::scan` has come. A new cursor starts at the beginning. Copy it to remember a position.
-struct cursor {
-    std::uint64_t position = 0;  ///< meaningful to the library only
-};
 
 /// A linearizable hash map: every key is an atomic register, growth and shrinking included.
 ///
@@ -68,7 +34,7 @@ struct cursor {
 template <class K, class V, class Hash = default_hash<K>, class Eq = std::equal_to<>>
 class map {
     static_assert(detail::object_type<K>::met && detail::object_type<V>::met);
-    using core = detail::map_core<K, V, Hash, Eq>;
+    using core = detail::map_values<K, V, Hash, Eq>;
 
 public:
     using key_type = K;
@@ -105,11 +71,7 @@ public:
     /// Lock-free; allocates nothing but what the copy does. Throws what the copy constructor throws.
     [[nodiscard]] std::optional<V> get(key_view key) const {
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
-        if constexpr (detail::is_plain<V>) {
-            return get_plain(key);
-        } else {
-            return get_copy(key);
-        }
+        return core_.get(key);
     }
 
     /// Whether the key is present. Lock-free; allocates nothing.
@@ -131,16 +93,7 @@ public:
     template <class F>
     bool visit(key_view key, F&& look) const {
         static_assert(std::is_invocable_v<F&, const V&>, "conex: visit needs a function that takes a const V&");
-        if constexpr (detail::is_plain<V> && sizeof(V) <= 64) {  // to copy is cheaper than to protect
-            const std::optional<V> value = get_plain(key);
-            if (value.has_value()) static_cast<void>(look(*value));
-            return value.has_value();
-        } else {
-            guard session(core_.home());
-            const V* const value = find(session, key);
-            if (value != nullptr) static_cast<void>(look(*value));
-            return value != nullptr;
-        }
+        return core_.visit(key, look);
     }
 
     /// The key's value where it is, or null.
@@ -150,13 +103,7 @@ public:
     ///
     /// Lock-free if the allocator is. Allocates, for a copy that the guard keeps, if key and value are trivially copyable
     /// and have at most 8 bytes: then `get` is cheaper. Throws `std::logic_error` for a guard of another domain.
-    [[nodiscard]] const V* find(const guard& session, key_view key) const {
-        const void* image = nullptr;
-        const conex_status status = core_.run(key, detail::on_throw::miss, [&](const void* data, std::size_t size) {
-            return conex_map_get_ref(native_handle(), session.native_handle(), data, size, &image);
-        });
-        return status == CONEX_OK ? std::addressof(detail::object_at<V>(image)) : nullptr;
-    }
+    [[nodiscard]] const V* find(const guard& session, key_view key) const { return core_.find(session, key); }
 
     // ---- changing one key ----------------------------------------------------------------------------------------
 
@@ -165,9 +112,9 @@ public:
     /// \return whether it was added. If not, or if an exception is thrown, an rvalue `value` is as it was.
     ///
     /// Lock-free; allocates.
-    bool insert(key_view key, const V& value) { return insert_any(key, value); }
+    bool insert(key_view key, const V& value) { return core_.insert(key, value); }
     /// As above; moves `value` if it is added.
-    bool insert(key_view key, V&& value) { return insert_any(key, std::move(value)); }
+    bool insert(key_view key, V&& value) { return core_.insert(key, std::move(value)); }
 
     /// Gives the key this value, whether or not it is present.
     ///
@@ -175,31 +122,25 @@ public:
     ///         be reading it.
     ///
     /// Lock-free; allocates.
-    bool insert_or_assign(key_view key, const V& value) { return assign_any(key, value); }
+    bool insert_or_assign(key_view key, const V& value) { return core_.assign(key, value); }
     /// As above; moves `value`.
-    bool insert_or_assign(key_view key, V&& value) { return assign_any(key, std::move(value)); }
+    bool insert_or_assign(key_view key, V&& value) { return core_.assign(key, std::move(value)); }
 
     /// Gives the key this value if it is present.
     ///
     /// \return whether it was. If not, or if an exception is thrown, an rvalue `value` is as it was.
     ///
     /// Lock-free; allocates.
-    bool replace(key_view key, const V& value) { return replace_any(key, value); }
+    bool replace(key_view key, const V& value) { return core_.replace(key, value); }
     /// As above; moves `value` if the key is present.
-    bool replace(key_view key, V&& value) { return replace_any(key, std::move(value)); }
+    bool replace(key_view key, V&& value) { return core_.replace(key, std::move(value)); }
 
     /// Gives the key this value, whether or not it is present, and returns a copy of the old one.
     ///
     /// \return the old value, or `std::nullopt` if the key was added. Lock-free; allocates.
     std::optional<V> exchange(key_view key, const V& value) {
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
-        if constexpr (detail::is_plain<V> && !core::keys::may_throw) {
-            return copied_out(detail::on_throw::miss, key, CONEX_EXISTS, [&](const void* data, std::size_t size, void* out) {
-                return conex_map_upsert(native_handle(), data, size, std::addressof(value), out);
-            });
-        } else {
-            return exchange_copy(key, value);
-        }
+        return core_.exchange(key, value);
     }
 
     /// Removes the key. The value is destroyed when no thread can be reading it.
@@ -216,13 +157,7 @@ public:
     /// Removes the key and returns a copy of its value, or `std::nullopt` if it was absent. Lock-free.
     std::optional<V> take(key_view key) {
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
-        if constexpr (detail::is_plain<V>) {
-            return copied_out(detail::on_throw::miss, key, CONEX_OK, [&](const void* data, std::size_t size, void* out) {
-                return conex_map_remove(native_handle(), data, size, out);
-            });
-        } else {
-            return take_copy(key);
-        }
+        return core_.take(key);
     }
 
     /// Removes the key if `condition(const V&)` holds for its value, as one atomic step.
@@ -233,8 +168,8 @@ public:
     bool erase_if(key_view key, P&& condition) {
         static_assert(std::is_invocable_r_v<bool, P&, const V&>, "conex: erase_if needs a predicate on a const V&");
         return update(key, [&condition](const V* old, slot<V>& next) {
-            if (old != nullptr && condition(*old)) next.remove();
-        }) == change::removed;
+                   if (old != nullptr && condition(*old)) next.remove();
+               }) == change::removed;
     }
 
     /// Replaces the key's value by `desired` if it equals `expected`, as one atomic step.
@@ -245,28 +180,7 @@ public:
     /// \return whether the value was replaced. Lock-free; allocates.
     bool compare_exchange(key_view key, V& expected, const V& desired) {
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
-        if constexpr (detail::is_plain<V> && is_bytewise_equal<V>::value) {
-            detail::element<V> current(nullptr);
-            const conex_status status = core_.run(key, detail::on_throw::miss, [&](const void* data, std::size_t size) {
-                return conex_map_compare_exchange(native_handle(), data, size, std::addressof(expected),
-                                                  std::addressof(desired), current.address());
-            });
-            if (status == CONEX_MISMATCH) expected = *current;
-            return status == CONEX_OK;
-        } else {
-            std::optional<V> current;
-            const change done = update(key, [&](const V* old, slot<V>& next) {
-                current.reset();
-                if (old == nullptr) return;
-                if (*old == expected) {
-                    next.store(desired);
-                } else {
-                    current.emplace(*old);
-                }
-            });
-            if (current.has_value()) expected = std::move(*current);
-            return done == change::replaced;
-        }
+        return core_.compare_exchange(key, expected, desired);
     }
 
     /// Computes what becomes of the key from what it is, as one atomic step.
@@ -296,43 +210,16 @@ public:
     V get_or_insert(key_view key, F&& make) {
         static_assert(std::is_invocable_r_v<V, F&>, "conex: get_or_insert needs a function that returns a V");
         static_assert(copyable, CONEX_DETAIL_NEEDS_COPY);
-        if constexpr (detail::is_plain<V>) {
-            detail::element<V> out(nullptr);
-            core_.get_or_insert(key, make, out.address());
-            return *out;
-        } else {
-            std::optional<V> made;
-            std::optional<V> present;
-            update(key, [&](const V* old, slot<V>& next) {
-                present.reset();
-                if (old != nullptr) {
-                    present.emplace(*old);
-                    return;
-                }
-                if (!made.has_value()) made.emplace(make());
-                next.store(std::as_const(*made));
-            });
-            return present.has_value() ? std::move(*present) : std::move(*made);
-        }
+        return core_.get_or_insert(key, make);
     }
 
     /// Adds `delta` to the key's value; an absent key counts as 0 and is added. Wraps around.
     ///
     /// \return the previous value. Only for 8-byte integers. Lock-free; allocates for a new key at most.
     V fetch_add(key_view key, V delta) {
-        static_assert(std::is_integral_v<V> && sizeof(V) == 8, "conex: fetch_add is for values that are 8-byte integers");
-        std::uint64_t previous = 0;
-        if constexpr (core::keys::may_throw) {
-            update(key, [&](const V* old, slot<V>& next) {
-                previous = old != nullptr ? static_cast<std::uint64_t>(*old) : 0;
-                next.store(static_cast<V>(previous + static_cast<std::uint64_t>(delta)));
-            });
-        } else {
-            core_.run(key, detail::on_throw::miss, [&](const void* data, std::size_t size) {
-                return conex_map_fetch_add(native_handle(), data, size, static_cast<std::uint64_t>(delta), &previous);
-            });
-        }
-        return static_cast<V>(previous);
+        static_assert(std::is_integral_v<V> && sizeof(V) == 8,
+                      "conex: fetch_add is for values that are 8-byte integers");
+        return core_.fetch_add(key, delta);
     }
 
     // ---- many keys -----------------------------------------------------------------------------------------------
@@ -494,74 +381,6 @@ private:
     static constexpr void check_keys() noexcept {
         static_assert(detail::yields_lasting_keys<decltype(*std::declval<It&>()), K>,
                       "conex: the iterator yields temporary keys; it must yield references, or std::string_view");
-    }
-
-    template <class U>
-    bool insert_any(key_view key, U&& value) {
-        return core_.put(&conex_map_insert, key, detail::on_throw::find, std::forward<U>(value)) == CONEX_OK;
-    }
-
-    template <class U>
-    bool replace_any(key_view key, U&& value) {
-        return core_.put(&conex_map_replace, key, detail::on_throw::miss, std::forward<U>(value)) == CONEX_OK;
-    }
-
-    template <class U>
-    bool assign_any(key_view key, U&& value) {
-        if constexpr (core::keys::may_throw) {
-            // Neither answer of a doubtful equality is safe for an upsert. Both halves have a safe one.
-            for (;;) {
-                if (insert_any(key, std::forward<U>(value))) return true;
-                if (replace_any(key, std::forward<U>(value))) return false;
-            }
-        } else {
-            return core_.put(&conex_map_upsert, key, detail::on_throw::miss, std::forward<U>(value)) == CONEX_OK;
-        }
-    }
-
-    std::optional<V> get_plain(key_view key) const {
-        return copied_out(detail::on_throw::miss, key, CONEX_OK, [&](const void* data, std::size_t size, void* out) {
-            return conex_map_get(native_handle(), data, size, out);
-        });
-    }
-
-    // Functions of their own, so that the result is built in the caller's place and not moved there.
-    std::optional<V> get_copy(key_view key) const {
-        std::optional<V> copy;
-        visit(key, [&copy](const V& value) { copy.emplace(value); });
-        return copy;
-    }
-
-    std::optional<V> exchange_copy(key_view key, const V& value) {
-        std::optional<V> copy;
-        update(key, [&](const V* old, slot<V>& next) {
-            copy.reset();
-            if (old != nullptr) copy.emplace(*old);
-            next.store(value);
-        });
-        return copy;
-    }
-
-    std::optional<V> take_copy(key_view key) {
-        std::optional<V> copy;
-        update(key, [&copy](const V* old, slot<V>& next) {
-            copy.reset();
-            if (old == nullptr) return;
-            copy.emplace(*old);
-            next.remove();
-        });
-        return copy;
-    }
-
-    /// A C function that writes a plain value exactly when it answers `yields`.
-    template <class Call>
-    std::optional<V> copied_out(detail::on_throw answer, key_view key, conex_status yields, Call&& call) const {
-        detail::element<V> out(nullptr);
-        const conex_status status = core_.run(key, answer, [&](const void* data, std::size_t size) {
-            return call(data, size, out.address());
-        });
-        if (status != yields) return std::nullopt;
-        return std::optional<V>(*out);
     }
 
     core core_;

@@ -16,21 +16,21 @@ namespace conex {
 /// The C++ layer turns statuses into `bool`, `std::optional` and exceptions, so a program meets this type only when it
 /// calls the C functions through a `native_handle()`.
 enum class status : std::int32_t {
-    ok = CONEX_OK,                      ///< done
-    empty = CONEX_EMPTY,                ///< nothing to take
-    full = CONEX_FULL,                  ///< no room
-    closed = CONEX_CLOSED,              ///< closed, and nothing left
-    busy = CONEX_BUSY,                  ///< still in use
-    timeout = CONEX_TIMEOUT,            ///< the time given was not enough
-    not_found = CONEX_NOT_FOUND,        ///< no such key
-    exists = CONEX_EXISTS,              ///< the key is there already
-    mismatch = CONEX_MISMATCH,          ///< the value is not the expected one
-    err_null = CONEX_ERR_NULL,          ///< a pointer that must not be null was
-    err_invalid = CONEX_ERR_INVALID,    ///< an argument outside what is allowed
-    err_no_memory = CONEX_ERR_NO_MEMORY,///< the allocator had no memory; nothing was changed
-    err_handle = CONEX_ERR_HANDLE,      ///< not a live handle of the right kind
-    err_stalled = CONEX_ERR_STALLED,    ///< waiting could never end: the caller itself holds it up
-    err_panic = CONEX_ERR_PANIC,        ///< a fault inside the library or a callback that failed
+    ok = CONEX_OK,                        ///< done
+    empty = CONEX_EMPTY,                  ///< nothing to take
+    full = CONEX_FULL,                    ///< no room
+    closed = CONEX_CLOSED,                ///< closed, and nothing left
+    busy = CONEX_BUSY,                    ///< still in use
+    timeout = CONEX_TIMEOUT,              ///< the time given was not enough
+    not_found = CONEX_NOT_FOUND,          ///< no such key
+    exists = CONEX_EXISTS,                ///< the key is there already
+    mismatch = CONEX_MISMATCH,            ///< the value is not the expected one
+    err_null = CONEX_ERR_NULL,            ///< a pointer that must not be null was
+    err_invalid = CONEX_ERR_INVALID,      ///< an argument outside what is allowed
+    err_no_memory = CONEX_ERR_NO_MEMORY,  ///< the allocator had no memory; nothing was changed
+    err_handle = CONEX_ERR_HANDLE,        ///< not a live handle of the right kind
+    err_stalled = CONEX_ERR_STALLED,      ///< waiting could never end: the caller itself holds it up
+    err_panic = CONEX_ERR_PANIC,          ///< a fault inside the library or a callback that failed
 };
 
 /// The meaning of a status as a sentence: what was wrong and what is allowed.

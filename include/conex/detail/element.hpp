@@ -19,8 +19,9 @@ namespace conex::detail {
 /// Asked where a class is named, when `T` may still be incomplete.
 template <class T>
 struct object_type {
-    static_assert(std::is_object_v<T> && !std::is_array_v<T> && std::is_same_v<T, std::remove_cv_t<T>>,
-                  "conex: an element type must be an object type: no reference, no array, no const; wrap it in a struct");
+    static_assert(
+        std::is_object_v<T> && !std::is_array_v<T> && std::is_same_v<T, std::remove_cv_t<T>>,
+        "conex: an element type must be an object type: no reference, no array, no const; wrap it in a struct");
     static constexpr bool met = true;
 };
 
@@ -30,14 +31,15 @@ struct element_requirements {
     static_assert(std::is_nothrow_destructible_v<T>, "conex: an element's destructor must not throw");
     static_assert(std::is_move_constructible_v<T>, "conex: an element type must be movable or copyable");
     static_assert(alignof(T) <= 4096, "conex: an element's alignment must not exceed 4096");
-    static_assert(sizeof(T) <= (std::size_t{1} << 30), "conex: an element must not be larger than 1 GiB; store a pointer");
+    static_assert(sizeof(T) <= (std::size_t{1} << 30),
+                  "conex: an element must not be larger than 1 GiB; store a pointer");
     static constexpr bool met = true;
 };
 
 enum class storage { plain, relocated, boxed };
 
 template <class T>
-constexpr storage storage_of = std::is_trivially_copyable_v<T>           ? storage::plain
+constexpr storage storage_of = std::is_trivially_copyable_v<T>      ? storage::plain
                                : is_trivially_relocatable<T>::value ? storage::relocated
                                                                     : storage::boxed;
 

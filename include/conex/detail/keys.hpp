@@ -24,14 +24,14 @@ namespace conex::detail {
 enum class key_kind { bytewise, string, hashed };
 
 template <class K, class Hash, class Eq>
-constexpr bool is_default_comparison =
-    std::is_same_v<Hash, default_hash<K>> && (std::is_same_v<Eq, std::equal_to<>> || std::is_same_v<Eq, std::equal_to<K>>);
+constexpr bool is_default_comparison = std::is_same_v<Hash, default_hash<K>> &&
+                                       (std::is_same_v<Eq, std::equal_to<>> || std::is_same_v<Eq, std::equal_to<K>>);
 
 template <class K, class Hash, class Eq>
-constexpr key_kind key_kind_of = !is_default_comparison<K, Hash, Eq>  ? key_kind::hashed
-                                 : std::is_same_v<K, std::string> ? key_kind::string
-                                 : is_bytewise_equal<K>::value      ? key_kind::bytewise
-                                                                  : key_kind::hashed;
+constexpr key_kind key_kind_of = !is_default_comparison<K, Hash, Eq> ? key_kind::hashed
+                                 : std::is_same_v<K, std::string>    ? key_kind::string
+                                 : is_bytewise_equal<K>::value       ? key_kind::bytewise
+                                                                     : key_kind::hashed;
 
 /// What an operation is to find when the equality function throws in it, so that it changes nothing.
 enum class on_throw { find, miss };
@@ -205,7 +205,8 @@ struct hashed_key {
 template <class K, class Hash, class Eq>
 struct key_traits<K, Hash, Eq, key_kind::hashed> {
     static_assert(element_requirements<K>::met);
-    static_assert(std::is_copy_constructible_v<K>, "conex: the map keeps its own copy of a key: a key must be copyable");
+    static_assert(std::is_copy_constructible_v<K>,
+                  "conex: the map keeps its own copy of a key: a key must be copyable");
     static_assert(std::is_invocable_r_v<std::size_t, const Hash&, const K&>,
                   "conex: Hash must be callable as hash(key), also when const");
     static_assert(std::is_invocable_r_v<bool, const Eq&, const K&, const K&>,
@@ -217,8 +218,9 @@ struct key_traits<K, Hash, Eq, key_kind::hashed> {
     static constexpr bool has_callbacks = true;
     static constexpr bool may_throw =
         CONEX_DETAIL_EXCEPTIONS != 0 && !std::is_nothrow_invocable_v<const Eq&, const K&, const K&>;
-    using doubt = std::conditional_t<may_throw || (CONEX_DETAIL_EXCEPTIONS != 0 && !std::is_nothrow_copy_constructible_v<K>),
-                                     detail::doubt, no_doubt>;
+    using doubt =
+        std::conditional_t<may_throw || (CONEX_DETAIL_EXCEPTIONS != 0 && !std::is_nothrow_copy_constructible_v<K>),
+                           detail::doubt, no_doubt>;
 
     /// The functions live beside the memory hooks: the `ctx` of all callbacks is the `memory` that derives from this.
     struct functions {

@@ -13,12 +13,14 @@ namespace conex::detail {
 
 /// Keys to a call: at most 32, fewer for entries so large that 32 of them would strain the stack.
 template <std::size_t EntrySize>
-constexpr std::size_t group_size = EntrySize >= 8192 ? 1 : 8192 / EntrySize < 32 ? 8192 / EntrySize : 32;
+constexpr std::size_t group_size = EntrySize >= 8192       ? 1
+                                   : 8192 / EntrySize < 32 ? 8192 / EntrySize
+                                                           : 32;
 
 /// A group's keys are only lent, so what an iterator yields must outlive the step to the next one.
 template <class Yielded, class K>
-constexpr bool yields_lasting_keys =
-    std::is_reference_v<Yielded> || std::is_trivially_copyable_v<K> || std::is_same_v<std::remove_cv_t<Yielded>, std::string_view>;
+constexpr bool yields_lasting_keys = std::is_reference_v<Yielded> || std::is_trivially_copyable_v<K> ||
+                                     std::is_same_v<std::remove_cv_t<Yielded>, std::string_view>;
 
 /// Values offered to the map, some of which it takes. The others go back to where they were moved from.
 template <class V, std::size_t N>
@@ -108,7 +110,8 @@ std::size_t map_insert_n(Core& core, It first, It last) {
         value_group<V, group> values(core.owner());
         for (; first != last && row.size() < group; ++first) {
             auto&& entry = *first;
-            static_assert(std::is_reference_v<decltype(*first)>, "conex: insert_n needs iterators that yield references");
+            static_assert(std::is_reference_v<decltype(*first)>,
+                          "conex: insert_n needs iterators that yield references");
             row.add(entry.first);
             values.add(std::forward<decltype(entry)>(entry).second);
         }

@@ -80,19 +80,18 @@ public:
     /// Offers `value` to insert, replace or upsert. An rvalue that is not taken is the caller's again.
     template <class U>
     conex_status put(put_function* function, view key, on_throw answer, U&& value, void* old = nullptr) {
-        const auto call = [&](const void* image) {
-            return run(key, answer, [&](const void* data, std::size_t size) {
-                return function(handle_, data, size, image, old);
-            });
-        };
         if constexpr (is_plain<V>) {
-            return call(std::addressof(value));
+            return run(key, answer, [&](const void* data, std::size_t size) {
+                return function(handle_, data, size, std::addressof(value), old);
+            });
         } else {
             offer<V, std::remove_reference_t<U>> lent(owner(), value);
             if (!lent.prepare()) raise(CONEX_ERR_NO_MEMORY);
-            const conex_status status = call(lent.address());
-            if (status == CONEX_OK || (status == CONEX_EXISTS && function == &conex_map_upsert)) lent.taken();
-            return status;
+            return run(key, answer, [&](const void* data, std::size_t size) {
+                const conex_status status = function(handle_, data, size, lent.address(), old);
+                if (status == CONEX_OK || (status == CONEX_EXISTS && function == &conex_map_upsert)) lent.taken();
+                return status;
+            });
         }
     }
 
@@ -107,7 +106,8 @@ public:
             F& decide;
             stash caught;
         } here{*this, doubt, decide, {}};
-        const conex_update_fn trampoline = [](const void*, std::size_t, const void* old, void* place, void* ctx) noexcept {
+        const conex_update_fn trampoline = [](const void*, std::size_t, const void* old, void* place,
+                                              void* ctx) noexcept {
             context& at = *static_cast<context*>(ctx);
             if (at.doubt.failed()) return callback_threw;
             tsan_acquire(at.self.handle_);
@@ -122,8 +122,7 @@ public:
         };
         before();
         conex_change change{};
-        const conex_status status =
-            conex_map_update(handle_, probe.data(), probe.size(), trampoline, &here, &change);
+        const conex_status status = conex_map_update(handle_, probe.data(), probe.size(), trampoline, &here, &change);
         after();
         if (here.caught.full()) here.caught.check(status);
         doubt.check(status);
@@ -131,7 +130,7 @@ public:
     }
 
     template <class F>
-    conex_status get_or_insert(view key, F& make, void* out) {
+    conex_status make_absent(view key, F& make, void* out) {
         const typename keys::probe probe(functions(), key);
         typename keys::doubt doubt(on_throw::find);
         struct context {

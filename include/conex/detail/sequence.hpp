@@ -84,10 +84,12 @@ public:
     /// \return how many went in: all, or fewer with `status` saying why.
     template <class It>
     std::size_t push_range(It first, It last, conex_status& status) {
-        static_assert(std::is_constructible_v<T, decltype(*first)>,
-                      "conex: the range's elements cannot be copied; pass std::make_move_iterator of both ends to move them");
+        static_assert(
+            std::is_constructible_v<T, decltype(*first)>,
+            "conex: the range's elements cannot be copied; pass std::make_move_iterator of both ends to move them");
         std::size_t count = 0;
-        if constexpr (is_plain<T> && std::is_pointer_v<It> && std::is_same_v<std::remove_cv_t<std::remove_pointer_t<It>>, T>) {
+        if constexpr (is_plain<T> && std::is_pointer_v<It> &&
+                      std::is_same_v<std::remove_cv_t<std::remove_pointer_t<It>>, T>) {
             tsan_release(handle_);
             status = Api::push_n(handle_, first, static_cast<std::size_t>(last - first), &count);
         } else {
