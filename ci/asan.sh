@@ -15,14 +15,17 @@ export ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=1 strict_strin
 
 RUSTFLAGS="-Zsanitizer=address ${RUSTFLAGS:-}" cargo +nightly build --quiet --locked --release --lib --target "$triple" --target-dir "$target/asan"
 # shellcheck disable=SC2086 # words
-clang++-19 -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Iinclude $files \
-    "$target/asan/$triple/release/libconex.a" $system_libs -o "$rig/churn-asan"
+objects=$(objects clang++-19 -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Iinclude -- $files)
+# shellcheck disable=SC2086 # words
+clang++-19 -fsanitize=address,undefined $objects "$target/asan/$triple/release/libconex.a" $system_libs -o "$rig/churn-asan"
 "$rig/churn-asan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}" "$@"
 
 if [ $# = 0 ]; then
     release_library
     # shellcheck disable=SC2086 # words
-    g++ -std=c++17 -O1 -g -fsanitize=leak -Iinclude $files "$library" $system_libs -o "$rig/churn-lsan"
+    objects=$(objects g++ -std=c++17 -O1 -g -Iinclude -- $files)
+    # shellcheck disable=SC2086 # words
+    g++ -fsanitize=leak $objects "$library" $system_libs -o "$rig/churn-lsan"
     "$rig/churn-lsan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}"
 fi
 report $((operations * 16)) "operations under AddressSanitizer, UBSan and LeakSanitizer"

@@ -19,10 +19,10 @@ export LLVM_PROFILE_FILE RUSTFLAGS CARGO_TARGET_DIR
 cargo +nightly test --quiet --locked --lib --tests >"$rig/coverage-tests.txt" 2>&1 || { cat "$rig/coverage-tests.txt" && exit 1; }
 cargo +nightly build --quiet --locked --lib
 source=cpp-tests/suspend
+objects=$(objects g++ -std=c++17 -O1 -g -Iinclude -- $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp)
 # Without the symbol the runtime that writes the profile is not linked in.
 # shellcheck disable=SC2086 # words
-g++ -std=c++17 -O1 -Iinclude $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp \
-    "$CARGO_TARGET_DIR/debug/libconex.a" $system_libs -Wl,-u,__llvm_profile_runtime -o "$out/churn"
+g++ $objects "$CARGO_TARGET_DIR/debug/libconex.a" $system_libs -Wl,-u,__llvm_profile_runtime -o "$out/churn"
 "$out/churn" --operations 20000 --rounds 1 --threads 4
 "$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
 

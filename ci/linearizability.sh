@@ -14,8 +14,9 @@ check=$rig/linearizability/debug/check-histories
 
 release_library
 source=cpp-tests/linearizability
+objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/*.cpp)
 # shellcheck disable=SC2086 # a list of words
-g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude $source/*.cpp "$library" $system_libs -o "$rig/record"
+g++ $objects "$library" $system_libs -o "$rig/record"
 
 seed=${CONEX_SEED:-$(date +%s)}
 say "seed $seed"

@@ -6,8 +6,9 @@
 . "$(dirname "$0")/rig.lib.sh"
 need g++
 release_library
+objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wshadow -Iinclude -- cpp-tests/suspend/malloc.cpp cpp-tests/memory/memory.cpp)
 # shellcheck disable=SC2086 # words
-g++ -std=c++17 -O2 -g -Wall -Wextra -Wshadow -Iinclude cpp-tests/suspend/malloc.cpp cpp-tests/memory/memory.cpp "$library" $system_libs -o "$rig/memory"
+g++ $objects "$library" $system_libs -o "$rig/memory"
 "$rig/memory" --operations "$(if [ "$tier" = soak ]; then echo 100000000; else echo 2000000; fi)" "$@" | tee "$rig/memory.txt" || true
 grep -q '^memory: [0-9]* cases, 0 broken$' "$rig/memory.txt"
 report "$(sed -n 's/^memory: \([0-9]*\) cases.*/\1/p' "$rig/memory.txt")" "bounds measured"

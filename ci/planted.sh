@@ -27,7 +27,7 @@ if [ ! -e "$target/planted" ]; then
         [ ! -e "$target/$built" ] || cp -a "$target/$built" "$target/planted/"
     done
     mkdir -p "$target/planted/rig"
-    for built in peers linearizability; do
+    for built in peers linearizability objects; do
         [ ! -e "$rig/$built" ] || cp -a "$rig/$built" "$target/planted/rig/"
     done
 fi

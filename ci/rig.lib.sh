@@ -43,6 +43,27 @@ need() {
     exit 1
 }
 
+# objects COMPILER FLAG... -- FILE... : compiles C++ files and prints the names of the objects. What was compiled before, from
+# the same texts in the same way, is used again: most runs differ in the library alone.
+objects() {
+    command=
+    while [ "$1" != -- ]; do
+        command="$command $1"
+        shift
+    done
+    shift
+    mkdir -p "$rig/objects"
+    texts=$({ echo "$command" && cat include/conex/*.h* include/conex/detail/* cpp-tests/*/*.hpp; } | sha256sum | cut -c 1-16)
+    for file in "$@"; do
+        object=$rig/objects/$texts-$(sha256sum <"$file" | cut -c 1-16).o
+        if [ ! -e "$object" ]; then
+            $command -c "$file" -o "$object.part" || return 1
+            mv "$object.part" "$object"
+        fi
+        echo "$object"
+    done
+}
+
 # The library that users link, as they get it.
 release_library() {
     cargo build --locked --release --lib --quiet

@@ -12,9 +12,10 @@ source=cpp-tests/suspend
 release_library
 cargo build --release --quiet --manifest-path $source/peers/Cargo.toml --target-dir "$rig/peers"
 out=$rig/suspend
+objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/malloc.cpp $source/stack.cpp $source/queue.cpp \
+    $source/map.cpp $source/peers.cpp $source/suspend.cpp)
 # shellcheck disable=SC2086 # a list of words
-g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude $source/malloc.cpp $source/stack.cpp $source/queue.cpp $source/map.cpp \
-    $source/peers.cpp $source/suspend.cpp "$library" -L"$rig/peers/release" -lsuspend_peers -Wl,-rpath,"$rig/peers/release" \
+g++ $objects "$library" -L"$rig/peers/release" -lsuspend_peers -Wl,-rpath,"$rig/peers/release" \
     $system_libs -o "$out"
 
 "$out" --seconds "$(seconds 4)" ${CONEX_SEED:+--seed "$CONEX_SEED"} "$@" | tee "$out.txt" || true

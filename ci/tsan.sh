@@ -11,9 +11,9 @@ source=cpp-tests/suspend
 export TSAN_OPTIONS="halt_on_error=1 exitcode=66 second_deadlock_stack=1"
 
 RUSTFLAGS="-Zsanitizer=thread ${RUSTFLAGS:-}" cargo +nightly build --quiet --locked --release --lib -Zbuild-std --target "$triple" --target-dir "$target/tsan"
+objects=$(objects clang++-19 -std=c++17 -O1 -g -fsanitize=thread -Iinclude -- $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp)
 # shellcheck disable=SC2086 # words
-clang++-19 -std=c++17 -O1 -g -fsanitize=thread -Iinclude $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp \
-    "$target/tsan/$triple/release/libconex.a" $system_libs -o "$rig/churn-tsan"
+clang++-19 -fsanitize=thread $objects "$target/tsan/$triple/release/libconex.a" $system_libs -o "$rig/churn-tsan"
 operations=$(if [ "$tier" = soak ]; then echo 400000; else echo 15000; fi)
 "$rig/churn-tsan" --operations "$operations" --rounds 2 --threads 4 --seed "${CONEX_SEED:-1}" "$@"
 
@@ -21,8 +21,9 @@ cases=0
 if [ $# = 0 ]; then
     release_library
     for race in "" -DRACE; do
-        # shellcheck disable=SC2086 # words, or none
-        clang++-19 -std=c++17 -O1 -g -fsanitize=thread $race -Iinclude cpp-tests/tools/user.cpp "$library" $system_libs -o "$rig/user-tsan$race"
+        objects=$(objects clang++-19 -std=c++17 -O1 -g -fsanitize=thread ${race:+"$race"} -Iinclude -- cpp-tests/tools/user.cpp)
+        # shellcheck disable=SC2086 # words
+        clang++-19 -fsanitize=thread $objects "$library" $system_libs -o "$rig/user-tsan$race"
     done
     for _ in 1 2 3; do "$rig/user-tsan" >"$rig/user-tsan.txt" 2>&1 || { cat "$rig/user-tsan.txt" && say "a false report" >&2 && exit 1; }; done
     # Which threads meet is a matter of chance; that they never do in five runs is not.

@@ -10,8 +10,9 @@ need g++
 source=cpp-tests/suspend
 operations=$(if [ "$tier" = soak ]; then echo 50000; else echo 1500; fi)
 release_library
+objects=$(objects g++ -std=c++17 -O1 -g -Iinclude -- $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp)
 # shellcheck disable=SC2086 # words
-g++ -std=c++17 -O1 -g -Iinclude $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp "$library" $system_libs -o "$rig/churn"
+g++ $objects "$library" $system_libs -o "$rig/churn"
 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible \
     --fair-sched=yes "$rig/churn" --operations "$operations" --rounds 1 --threads 3 --seed "${CONEX_SEED:-1}" "$@"
 report $((operations * 3)) "operations a container under memcheck"
