@@ -299,7 +299,7 @@ fn reclaim() {
 /// A segment goes through the pool and comes back while a slow thread still names it.
 #[test]
 fn reuse() {
-    explore(2, || {
+    explore(1, || {
         let model = Model::new(1);
         let other = spawn(&model, |model| model.push(1));
         for number in 2..4 {

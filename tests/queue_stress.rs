@@ -9,7 +9,7 @@ use std::thread;
 
 use conex::{Domain, Options, Queue};
 
-const EACH: usize = if cfg!(miri) { 60 } else { 60_000 };
+const EACH: usize = if cfg!(miri) { 20 } else { 60_000 };
 
 /// Who pushed it, and its number among those of that thread.
 type Stamp = (u32, u32);

@@ -29,7 +29,7 @@ pub(super) const SEAL: *mut Header = ptr::without_provenance_mut(1);
 
 /// How often a popper looks at a slot whose pusher has taken its number but not written its element, before it gives
 /// the slot up. A pusher needs some ten nanoseconds between the two, if it is not interrupted.
-const PATIENCE: u32 = if cfg!(loom) { 1 } else { 128 };
+const PATIENCE: u32 = if cfg!(any(loom, miri)) { 1 } else { 128 };
 
 /// `bits` of the slots from `from` to before `to` of a group.
 #[inline(always)]

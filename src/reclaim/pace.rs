@@ -23,8 +23,8 @@ use crate::sync::{AtomicU32, Ordering, spin_loop};
 
 /// Pause instructions of the first pause, and of the longest one. One takes 5 to 50 nanoseconds, as the processor's
 /// maker pleased.
-const SHORTEST: u32 = 16;
-const LONGEST: u32 = 256;
+const SHORTEST: u32 = if cfg!(miri) { 1 } else { 16 };
+const LONGEST: u32 = if cfg!(miri) { 1 } else { 256 };
 /// A pause paid if the others did an operation in every so many nanoseconds of it.
 const PAYS: u32 = 250;
 /// A pause of so many nanoseconds was longer than any pause is.
@@ -34,8 +34,8 @@ const PASS_OVER: u32 = 16;
 const PASS_OVER_MOST: u32 = 1024;
 
 /// Pause instructions after an "empty": of the first pause, and of the longest.
-const EMPTY_SHORTEST: u32 = 8;
-const EMPTY_LONGEST: u32 = 64;
+const EMPTY_SHORTEST: u32 = if cfg!(miri) { 1 } else { 8 };
+const EMPTY_LONGEST: u32 = if cfg!(miri) { 1 } else { 64 };
 /// After how many single elements a pause is tried.
 const TRY: u32 = 64;
 
