@@ -105,35 +105,31 @@ struct scenario {
     static throwing_copy value(unsigned i) { return throwing_copy(i); }
 };
 
-/// Burns the fuse at the n-th call, for every n until the scenario gets through.
+/// Burns the fuse at the n-th call, for every n until the scenario gets through, with several layouts of the table.
 void burn_everywhere(fuse& what, long limit) {
-    for (long n = 0;; ++n) {
-        const types::balance balance;
-        support::counting_allocator allocator;
-        bool threw = false;
-        {
-            conex::map_options options;
-            options.allocator = allocator.hooks();
-            // The same layout in each run. With some others an operation compares a key once more after it has decided;
-            // if that comparison throws, the operation takes effect and throws all the same.
-            options.seed = 3;
-            map m(options);
-            scenario s(m);
-            what.set(n);
-            try {
-                s.run();
-            } catch (const burnt&) {
-                threw = true;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        bool through = false;
+        for (long n = 0; !through && CHECK(n < limit); ++n) {
+            const types::balance balance;
+            support::counting_allocator allocator;
+            {
+                conex::map_options options;
+                options.allocator = allocator.hooks();
+                options.seed = seed;
+                map m(options);
+                scenario s(m);
+                what.set(n);
+                try {
+                    s.run();
+                    through = true;
+                } catch (const burnt&) {
+                }
+                what.set(-1);
+                s.verify();
             }
-            what.set(-1);
-            s.verify();
+            CHECK(allocator.bytes() == 0);
+            CHECK(!through || n > 10);  // it did burn
         }
-        CHECK(allocator.bytes() == 0);
-        if (!threw) {
-            CHECK(n > 10);  // it did burn
-            return;
-        }
-        if (!CHECK(n < limit)) return;
     }
 }
 

@@ -41,10 +41,13 @@ enum class on_throw { find, miss };
 /// to one calls another.
 class doubt {
 public:
-    explicit doubt(on_throw answer) noexcept : answer_(answer), outer_(std::exchange(current(), this)) {}
+    explicit doubt(on_throw at_first) noexcept : answer_(at_first), outer_(std::exchange(current(), this)) {}
     doubt(const doubt&) = delete;
     doubt& operator=(const doubt&) = delete;
     ~doubt() { current() = outer_; }
+
+    /// What to answer from here on.
+    void answer(on_throw changed) noexcept { answer_ = changed; }
 
     [[nodiscard]] bool failed() const noexcept { return caught_.full(); }
     conex_status check(conex_status status) { return caught_.check(status); }
@@ -54,8 +57,8 @@ public:
     static bool settle(F&& compare) noexcept {
         doubt* const here = current();
         if (here == nullptr) return compare();  // someone works on the C map itself
-        const bool answer = here->answer_ == on_throw::find;
-        return here->failed() ? answer : here->caught_.run(answer, compare);
+        const bool instead = here->answer_ == on_throw::find;
+        return here->failed() ? instead : here->caught_.run(instead, compare);
     }
 
     /// Runs `copy`, which returns a status, in the operation that this thread is in.
@@ -79,6 +82,7 @@ private:
 /// The same for keys without callbacks, or with callbacks that do not throw.
 struct no_doubt {
     explicit no_doubt(on_throw) noexcept {}
+    static void answer(on_throw) noexcept {}
     [[nodiscard]] static bool failed() noexcept { return false; }
     static conex_status check(conex_status status) { return detail::check(status); }
     template <class F>

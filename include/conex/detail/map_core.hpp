@@ -97,7 +97,6 @@ public:
 
     template <class F>
     conex_change update(view key, F& decide) {
-        // Whatever is found on doubt is shown to the trampoline, which gives up.
         const typename keys::probe probe(functions(), key);
         typename keys::doubt doubt(on_throw::find);
         struct context {
@@ -110,6 +109,9 @@ public:
                                               void* ctx) noexcept {
             context& at = *static_cast<context*>(ctx);
             if (at.doubt.failed()) return callback_threw;
+            // If the library has to look again, and equality throws then, it must find what it did not find before, or
+            // miss what it found: it will ask again, and be told to give up.
+            at.doubt.answer(old != nullptr ? on_throw::miss : on_throw::find);
             tsan_acquire(at.self.handle_);
             slot<V> next(at.self.owner(), place);
             const std::int32_t decision = at.caught.run(callback_threw, [&] {
