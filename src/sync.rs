@@ -3,6 +3,10 @@
 //! Everything that orders memory comes from here, so that one switch, `--cfg loom`, replaces it by loom's instrumented
 //! twins and a model checker can run the same code. `tests/house.rs` keeps the other files honest.
 
+mod pair;
+
+pub(crate) use pair::{AtomicPair, Pair};
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 

@@ -262,7 +262,7 @@ pub unsafe extern "C" fn conex_stack_pop_n(
         batch(stack, elements, n)?;
         not_null(count)?;
         // SAFETY: writable for `n` elements by the caller's promise.
-        let popped = engine!(stack, raw => unsafe { raw.pop_n(elements.cast(), n) });
+        let popped = engine!(stack, raw => unsafe { raw.pop_n(n, |_| elements.cast()) });
         // SAFETY: the caller's promise.
         unsafe { put(count, popped) };
         Ok(if popped == 0 && n > 0 { CONEX_EMPTY } else { CONEX_OK })

@@ -119,6 +119,12 @@ impl Pace {
         set(&self.open, if took < UNDISTURBED { 0b11 } else { 0 });
     }
 
+    /// [`Pace::found_nothing`], where `counter` is not the container's, but counts what this thread has got.
+    pub(super) fn found_nothing_after(&self, counter: usize, got: usize) {
+        set(&self.next[counter], got as u32);
+        self.found_nothing(counter);
+    }
+
     /// This thread found nothing at the end that `counter` counts.
     #[cold]
     pub(super) fn found_nothing(&self, counter: usize) {

@@ -205,6 +205,13 @@ impl Member {
         let record = unsafe { &*self.record };
         &record.value
     }
+
+    /// The record's number: small, and no other thread's while this membership lasts.
+    #[inline(always)]
+    pub(super) fn index(&self) -> usize {
+        // SAFETY: as above.
+        unsafe { (*self.record).index }
+    }
 }
 
 impl Drop for Member {

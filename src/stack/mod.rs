@@ -76,7 +76,9 @@
 //! R. K. Treiber, *Systems programming: coping with parallelism*, IBM RJ 5118, 1986. D. Hendler, N. Shavit,
 //! L. Yerushalmi, *A scalable lock-free stack algorithm*, SPAA 2004 (on what limits this one).
 
-mod node;
+mod cache;
+mod chunk;
+mod depot;
 mod raw;
 
 use core::fmt;
@@ -185,14 +187,15 @@ impl<T> Stack<T> {
     ///
     /// Progress: lock-free. Reserves room in `to` before the step.
     pub fn pop_n(&self, n: usize, to: &mut Vec<T>) -> usize {
-        // No more than there are: `n` may be "all of them".
-        let n = n.min(self.len());
-        to.reserve(n);
-        let end = to.spare_capacity_mut().as_mut_ptr();
-        // SAFETY: room for `n` was reserved.
-        let popped = unsafe { self.raw.pop_n(end.cast(), n) };
+        let at = to.len();
+        let room = |len: usize| {
+            to.reserve(len);
+            to.spare_capacity_mut().as_mut_ptr().cast()
+        };
+        // SAFETY: room for as many as there are.
+        let popped = unsafe { self.raw.pop_n(n, room) };
         // SAFETY: that many were written, behind the old ones.
-        unsafe { to.set_len(to.len() + popped) };
+        unsafe { to.set_len(at + popped) };
         popped
     }
 
