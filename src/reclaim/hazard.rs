@@ -222,6 +222,29 @@ impl Lane<'_> {
         }
     }
 
+    /// The operation is complete; it won the exchange of this number in a container with one counter of them. May pause for
+    /// a moment: see [`Pace`].
+    #[inline(always)]
+    pub(crate) fn won(&self, number: u64) {
+        if cfg!(not(loom)) {
+            self.slots().pace.won(number as usize);
+        }
+    }
+
+    /// [`Lane::won`], after this thread has asked for a turn.
+    #[cold]
+    pub(crate) fn begin_turn(&self, number: u64) {
+        if cfg!(not(loom)) {
+            self.slots().pace.begin_turn(number as usize);
+        }
+    }
+
+    /// The operation is complete, and another thread asks for a turn: pauses for it, or answers false. See [`Pace`].
+    #[cold]
+    pub(crate) fn give_way(&self) -> bool {
+        cfg!(not(loom)) && self.slots().pace.give_way()
+    }
+
     /// The operation is complete; it found nothing. May pause for a moment: see [`Pace`].
     pub(crate) fn found_nothing(&self, role: Role) {
         if cfg!(not(loom)) {

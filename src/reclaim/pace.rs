@@ -33,6 +33,12 @@ const UNDISTURBED: u32 = 50_000;
 const PASS_OVER: u32 = 16;
 const PASS_OVER_MOST: u32 = 1024;
 
+/// How many numbers a thread wins, where it must win them, before it steps aside.
+const TURN: u32 = 512;
+
+/// Pause instructions for a thread that asked for a turn.
+const WAY: u32 = if cfg!(miri) { 1 } else { 128 };
+
 /// Pause instructions after an "empty": of the first pause, and of the longest.
 const EMPTY_SHORTEST: u32 = if cfg!(miri) { 1 } else { 8 };
 const EMPTY_LONGEST: u32 = if cfg!(miri) { 1 } else { 64 };
@@ -59,6 +65,10 @@ pub(super) struct Pace {
     /// Pause instructions of the last pause after an "empty", and how many single elements came since.
     empty_pause: AtomicU32,
     singles: AtomicU32,
+    /// Where numbers are exchanges that can fail: where this thread's last run of numbers began, and how many it got in
+    /// earlier runs since its last pause.
+    run: AtomicU32,
+    turn: AtomicU32,
 }
 
 fn get(field: &AtomicU32) -> u32 {
@@ -80,19 +90,68 @@ impl Pace {
         let expected = get(&self.next[counter]);
         set(&self.next[counter], number.wrapping_add(n as u32));
         if number != expected {
-            self.others_came(counter, number.wrapping_sub(expected));
+            self.others_came(counter, number.wrapping_sub(expected), PASS_OVER_MOST);
+        }
+    }
+
+    /// [`Pace::step`] for the one counter of a container whose numbers are not given but won: see the module's text.
+    #[inline(always)]
+    pub(super) fn won(&self, number: usize) {
+        // The low bits are enough to tell neighbours from others.
+        let number = number as u32;
+        let expected = get(&self.next[0]);
+        set(&self.next[0], number.wrapping_add(1));
+        if number != expected {
+            self.others_won(number, expected);
+        }
+    }
+
+    /// This thread has asked for a turn, and has won this number.
+    #[cold]
+    pub(super) fn begin_turn(&self, number: usize) {
+        set(&self.next[0], (number as u32).wrapping_add(1));
+        set(&self.run, number as u32);
+        set(&self.turn, 0);
+        set(&self.open, 0);
+    }
+
+    /// Another thread asks for a turn. Says whether it got one: whether this thread has had its own.
+    #[cold]
+    pub(super) fn give_way(&self) -> bool {
+        let expected = get(&self.next[0]);
+        if get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run))) < TURN {
+            return false;
+        }
+        set(&self.run, expected);
+        set(&self.turn, 0);
+        set(&self.open, 0);
+        for _ in 0..WAY {
+            spin_loop();
+        }
+        true
+    }
+
+    #[cold]
+    fn others_won(&self, number: u32, expected: u32) {
+        let turn = get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run)));
+        set(&self.run, number);
+        set(&self.turn, turn);
+        if get(&self.open) != 0 || turn >= TURN {
+            if self.others_came(0, number.wrapping_sub(expected), PASS_OVER) {
+                set(&self.turn, 0);
+            }
         }
     }
 
     #[cold]
-    fn others_came(&self, counter: usize, numbers: u32) {
+    fn others_came(&self, counter: usize, numbers: u32, most: u32) -> bool {
         // Too far for one pause, or backwards: the counter is another one now.
-        let Ok(numbers) = u16::try_from(numbers) else { return };
+        let Ok(numbers) = u16::try_from(numbers) else { return false };
         let open = get(&self.open);
         if open & (1 << counter) != 0 {
             set(&self.open, open & !(1 << counter));
             if u32::from(numbers) * PAYS < get(&self.took) {
-                let pass = (2 * get(&self.passed)).clamp(PASS_OVER, PASS_OVER_MOST);
+                let pass = (2 * get(&self.passed)).clamp(PASS_OVER, most);
                 set(&self.passed, pass);
                 set(&self.pass, pass);
                 set(&self.pause, 0);
@@ -100,12 +159,12 @@ impl Pace {
                 set(&self.passed, 0);
             }
             // Its turn now, until others come in between again.
-            return;
+            return false;
         }
         let pass = get(&self.pass);
         if pass > 0 {
             set(&self.pass, pass - 1);
-            return;
+            return false;
         }
         let pause = (2 * get(&self.pause)).clamp(SHORTEST, LONGEST);
         let begin = Instant::now();
@@ -117,6 +176,7 @@ impl Pace {
         set(&self.took, took);
         // Who lost the processor meanwhile learns nothing from the next number.
         set(&self.open, if took < UNDISTURBED { 0b11 } else { 0 });
+        true
     }
 
     /// [`Pace::found_nothing`], where `counter` is not the container's, but counts what this thread has got.

@@ -117,6 +117,22 @@ impl Cache {
         self.unused.set(shape.nodes);
     }
 
+    /// Takes out the nodes that were not used yet: a list of so many nodes, the first and the last one.
+    pub(super) fn take_fresh<S: Slot>(&self, shape: &Shape<S>) -> Option<(*mut Node, *mut Node, usize)> {
+        let (first, len) = (self.fresh.get(), self.unused.replace(0));
+        let mut last = first;
+        for _ in 1..len {
+            // SAFETY: as in `take`.
+            let after = unsafe { shape.after(last) };
+            // SAFETY: a node of the cache.
+            let link = unsafe { &(*last).next };
+            // Relaxed: published when the run is given back.
+            link.store(after, Ordering::Relaxed);
+            last = after;
+        }
+        (len > 0).then_some((first, last, len))
+    }
+
     /// Takes out what is too much: a list of so many nodes.
     pub(super) fn surplus<S: Slot>(&self, shape: &Shape<S>) -> (*mut Node, usize) {
         let keep = shape.cached / 2;
@@ -219,7 +235,8 @@ impl Caches {
         Ok(unsafe { &*cache })
     }
 
-    fn all(&self) -> impl Iterator<Item = &Cache> {
+    /// All caches that were made.
+    fn made(&self) -> impl Iterator<Item = *mut CachePadded<Cache>> {
         let pages = self.pages.iter().enumerate().flat_map(|(number, page)| {
             // (10) Acquire: the page as it was made.
             let page = page.load(Ordering::Acquire);
@@ -227,12 +244,14 @@ impl Caches {
             // SAFETY: a page has its length; it lives as long as the stack.
             (0..len).map(move |at| unsafe { &*page.add(at) })
         });
-        self.first.iter().chain(pages).filter_map(|place| {
-            // (10) Acquire: the cache as it was made.
-            let cache = place.load(Ordering::Acquire);
-            // SAFETY: null, or a cache, which lives as long as the stack.
-            unsafe { cache.as_ref() }.map(|cache| &**cache)
-        })
+        // (10) Acquire: the cache as it was made.
+        let caches = self.first.iter().chain(pages).map(|place| place.load(Ordering::Acquire));
+        caches.filter(|cache| !cache.is_null())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Cache> {
+        // SAFETY: a cache, which lives as long as the stack.
+        self.made().map(|cache| unsafe { &**cache })
     }
 
     /// Pushes less pops, as far as they have been counted.
@@ -249,13 +268,11 @@ impl Caches {
     /// # Safety
     /// Nobody uses the stack any more, and this is the last call.
     pub(super) unsafe fn free_all(&self, allocator: &Allocator) {
-        let free = |cache: &Cache| {
-            // The cache stands at the beginning of its padding.
-            let memory = ptr::NonNull::from(cache).cast::<u8>();
+        for cache in self.made().filter_map(ptr::NonNull::new) {
+            let layout = Layout::new::<CachePadded<Cache>>();
             // SAFETY: allocated by `publish` with this layout, freed once; it owns nothing but nodes, which the depot frees.
-            unsafe { allocator.release(memory, Layout::new::<CachePadded<Cache>>()) };
-        };
-        self.all().for_each(free);
+            unsafe { allocator.release(cache.cast(), layout) };
+        }
         for (number, page) in self.pages.iter().enumerate() {
             // Relaxed: whoever ended the use of the stack synchronised with all threads.
             if let Some(page) = ptr::NonNull::new(page.load(Ordering::Relaxed)) {

@@ -251,12 +251,21 @@ impl<S: Slot> Depot<S> {
     /// All nodes of the chunk are the caller's.
     #[cold]
     unsafe fn retire(&self, chunk: *mut Chunk) {
+        let mut chunk = chunk;
+        // A pop that comes too late may read a chunk in the pool, and in its next use: the nodes stay where they are.
         for cell in &self.pool {
-            // (8) Release: what was done with the chunk. Relaxed on failure: nothing was learned.
-            let put = cell.compare_exchange(ptr::null_mut(), chunk, Ordering::Release, Ordering::Relaxed);
-            if put.is_ok() {
-                // A pop that comes too late may read it there, and in its next use: the nodes stay where they are.
-                return;
+            // Relaxed: a hint, and an address.
+            let kept = cell.load(Ordering::Relaxed);
+            // The lower one is kept, so that the end of a heap can be given back to the system.
+            if kept.is_null() || chunk < kept {
+                // (8) Release: what was done with the chunk; Acquire: with the other one. Relaxed on failure: nothing was
+                // learned.
+                if cell.compare_exchange(kept, chunk, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    if kept.is_null() {
+                        return;
+                    }
+                    chunk = kept;
+                }
             }
         }
         // SAFETY: none of its nodes is in the stack or will be; what is discarded is not named.

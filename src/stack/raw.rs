@@ -9,11 +9,21 @@ use super::chunk::{Node, Shape};
 use super::depot::{Depot, Run};
 use crate::mem::{NoMemory, Slot};
 use crate::options::Options;
-use crate::reclaim::{Hazards, Lane, Role};
-use crate::sync::{AtomicPair, AtomicUsize, Ordering, Pair};
+use crate::reclaim::{Hazards, Lane};
+use crate::sync::{AtomicBool, AtomicPair, AtomicUsize, Ordering, Pair};
+
+/// The top, and on the same line:
+struct Head {
+    top: AtomicPair<Node>,
+    /// A thread has lost several exchanges in a row, and asks for a turn.
+    starving: AtomicBool,
+}
+
+/// So many lost exchanges make a thread ask for a turn.
+const STARVING: u32 = 4;
 
 pub(crate) struct RawStack<S: Slot> {
-    head: CachePadded<AtomicPair<Node>>,
+    head: CachePadded<Head>,
     caches: Caches,
     depot: Depot<S>,
     /// Pops by threads for which there was no memory for a cache.
@@ -26,15 +36,12 @@ unsafe impl<S: Slot> Send for RawStack<S> {}
 // SAFETY: as above; every access to shared memory is atomic or ordered by the pairs of the parent's text.
 unsafe impl<S: Slot> Sync for RawStack<S> {}
 
-/// Which of the two paces of a lane is the stack's: there is one end.
-const END: Role = Role::Head;
-
 impl<S: Slot> RawStack<S> {
     pub(crate) fn new(slot: S, options: &Options) -> Result<Self, NoMemory> {
         let (domain, allocator) = options.resolve()?;
         let shape = Shape::new(slot, &allocator)?;
         Ok(Self {
-            head: CachePadded::new(AtomicPair::new(ptr::null_mut())),
+            head: CachePadded::new(Head { top: AtomicPair::new(ptr::null_mut()), starving: AtomicBool::new(false) }),
             caches: Caches::new(),
             depot: Depot::new(shape, allocator, Hazards::new(&domain)),
             uncached: AtomicUsize::new(0),
@@ -139,18 +146,20 @@ impl<S: Slot> RawStack<S> {
     unsafe fn splice(&self, lane: &Lane<'_>, cache: &Cache, first: *mut Node, last: *mut Node, n: usize) {
         // SAFETY: the caller's promise.
         let link = unsafe { &(*last).next };
-        let mut head = self.head.load();
+        let mut lost = 0;
+        let mut head = self.head.top.load();
         loop {
             // Relaxed: published by (1).
             link.store(head.ptr, Ordering::Relaxed);
             // (1) Release publishes the chain: payloads and links.
-            match self.head.exchange(head, first, Ordering::Release) {
+            match self.head.top.exchange(head, first, Ordering::Release) {
                 Ok(()) => break,
                 Err(now) => head = now,
             }
+            self.lost(&mut lost);
         }
         cache.pushed(n);
-        lane.step(END, head.tag as usize, 1);
+        self.won(lane, head.tag, lost);
     }
 
     /// Pops the top element into `element`. False, and nothing written, when the stack is empty.
@@ -161,7 +170,8 @@ impl<S: Slot> RawStack<S> {
     pub(crate) unsafe fn pop(&self, element: *mut u8) -> bool {
         let lane = self.depot.lane();
         // (2) Acquire: pairs with (1). And after (4) of the chunk that the lane names, the load that protects it.
-        let mut head = self.head.load();
+        let mut head = self.head.top.load();
+        let mut lost = 0;
         loop {
             if head.ptr.is_null() {
                 self.found_nothing(&lane);
@@ -171,7 +181,7 @@ impl<S: Slot> RawStack<S> {
             if !lane.names(chunk) {
                 lane.name(chunk);
                 // (2) as above.
-                head = self.head.load();
+                head = self.head.top.load();
                 continue;
             }
             // SAFETY: the chunk is protected, so it is there.
@@ -181,10 +191,11 @@ impl<S: Slot> RawStack<S> {
             let below = top.next.load(Ordering::Relaxed);
             // (3) Acquire keeps (2) for the payload, and Release keeps (1) of the nodes below for threads that acquire
             // `below` from this exchange. A failure is a load (2).
-            match self.head.exchange(head, below, Ordering::AcqRel) {
+            match self.head.top.exchange(head, below, Ordering::AcqRel) {
                 Ok(()) => break,
                 Err(now) => head = now,
             }
+            self.lost(&mut lost);
         }
         // SAFETY: the exchange made the node this thread's.
         let payload = unsafe { self.shape().payload(head.ptr) };
@@ -192,8 +203,35 @@ impl<S: Slot> RawStack<S> {
         unsafe { self.shape().slot.copy(payload, element, 1) };
         // SAFETY: the node is this thread's, its element moved out.
         unsafe { self.put_back(&lane, head.ptr) };
-        lane.step(END, head.tag as usize, 1);
+        self.won(&lane, head.tag, lost);
         true
+    }
+
+    /// An exchange failed, because another thread's succeeded.
+    #[cold]
+    fn lost(&self, lost: &mut u32) {
+        *lost += 1;
+        if *lost % STARVING == 0 {
+            // Relaxed: a wish.
+            self.head.starving.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The operation is complete, by the exchange of this number; so many exchanges failed before. May pause for a moment.
+    #[inline(always)]
+    fn won(&self, lane: &Lane<'_>, number: u64, lost: u32) {
+        if lost >= STARVING {
+            lane.begin_turn(number);
+            // Relaxed: a wish. Another thread's may be lost with it; it will ask again.
+            self.head.starving.store(false, Ordering::Relaxed);
+            return;
+        }
+        lane.won(number);
+        // Relaxed: a wish.
+        if self.head.starving.load(Ordering::Relaxed) && lane.give_way() {
+            // Relaxed: as above.
+            self.head.starving.store(false, Ordering::Relaxed);
+        }
     }
 
     #[cold]
@@ -234,18 +272,21 @@ impl<S: Slot> RawStack<S> {
 
     /// Cuts up to `n` nodes off the top. They are the caller's then: the first one, and how many.
     fn cut(&self, lane: &Lane<'_>, n: usize) -> (*mut Node, usize) {
+        let mut lost = 0;
         loop {
             // (2) as in `pop`.
-            let head = self.head.load();
+            let head = self.head.top.load();
             if head.ptr.is_null() || n == 0 {
                 return (ptr::null_mut(), 0);
             }
-            let Some((below, len)) = self.walk(lane, head, n) else { continue };
-            // (3) as in `pop`.
-            if self.head.exchange(head, below, Ordering::AcqRel).is_ok() {
-                lane.step(END, head.tag as usize, 1);
-                return (head.ptr, len);
+            if let Some((below, len)) = self.walk(lane, head, n) {
+                // (3) as in `pop`.
+                if self.head.top.exchange(head, below, Ordering::AcqRel).is_ok() {
+                    self.won(lane, head.tag, lost);
+                    return (head.ptr, len);
+                }
             }
+            self.lost(&mut lost);
         }
     }
 
@@ -258,7 +299,7 @@ impl<S: Slot> RawStack<S> {
             if !lane.names(chunk) {
                 lane.name(chunk);
                 // (2), (4): if the head is the same, the node is in the stack now, and its chunk protected.
-                if self.head.load() != head {
+                if self.head.top.load() != head {
                     return None;
                 }
             }
@@ -266,7 +307,7 @@ impl<S: Slot> RawStack<S> {
             let next = unsafe { self.below(node) };
             // If the head is the same after the link was read, the link was one of the stack. (5) The load is after that
             // of the link, which is Acquire.
-            if self.head.load() != head {
+            if self.head.top.load() != head {
                 return None;
             }
             node = next;
@@ -290,10 +331,10 @@ impl<S: Slot> RawStack<S> {
     /// returns. If it unwinds, `left` gets the remaining elements.
     pub(crate) fn pop_all(&self, mut take: impl FnMut(*mut u8), left: impl FnMut(*mut u8)) -> usize {
         // (2) as in `pop`.
-        let mut head = self.head.load();
+        let mut head = self.head.top.load();
         while !head.ptr.is_null() {
             // (3) Acquire pairs with (1) for all nodes of the chain (see the parent's text).
-            match self.head.exchange(head, ptr::null_mut(), Ordering::Acquire) {
+            match self.head.top.exchange(head, ptr::null_mut(), Ordering::Acquire) {
                 Ok(()) => break,
                 Err(now) => head = now,
             }
@@ -315,7 +356,7 @@ impl<S: Slot> RawStack<S> {
 
     pub(crate) fn is_empty(&self) -> bool {
         // (2) Acquire: a caller that saw the stack filled sees what its pusher did before.
-        self.head.load().ptr.is_null()
+        self.head.top.load().ptr.is_null()
     }
 
     /// Makes a node free whose element is gone. May run the allocator's hook.
@@ -351,6 +392,10 @@ impl<S: Slot> RawStack<S> {
     #[cold]
     fn give_surplus(&self, cache: &Cache) {
         let (mut node, len) = cache.surplus(self.shape());
+        if let Some((first, last, len)) = cache.take_fresh(self.shape()) {
+            // SAFETY: the nodes are this thread's, and of one chunk.
+            unsafe { self.depot.give(&Run { first, last, len }) };
+        }
         let mut runs = Runs { depot: &self.depot, runs: [const { None }; OPEN], next: 0 };
         for _ in 0..len {
             let this = node;
