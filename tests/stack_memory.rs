@@ -198,12 +198,16 @@ fn a_pop_needs_no_memory() {
 /// An allocator hook that uses the very stack it serves, on the same thread.
 #[test]
 fn a_hook_may_use_the_stack() {
-    type Shared = OnceLock<(Stack<usize>, AtomicUsize)>;
+    type Shared = OnceLock<Stack<usize>>;
+    // Not in the cell: destruction runs the hooks as well, and the stack is not for them then.
+    static DEPTH: AtomicUsize = AtomicUsize::new(0);
     /// Pops and pushes; at most so deep, for a push may need memory.
     fn disturb(ctx: *mut c_void) {
         // SAFETY: the cell below.
-        let Some((stack, depth)) = (unsafe { &*ctx.cast::<Shared>() }).get() else { return };
-        if depth.fetch_add(1, Ordering::Relaxed) < 3 {
+        let stack = || unsafe { &*ctx.cast::<Shared>() }.get();
+        if DEPTH.fetch_add(1, Ordering::Relaxed) < 3
+            && let Some(stack) = stack()
+        {
             let mut popped = Vec::new();
             stack.pop_n(70, &mut popped);
             if let Some(element) = popped.pop() {
@@ -212,7 +216,7 @@ fn a_hook_may_use_the_stack() {
             popped.extend(stack.pop());
             stack.push_n(popped).expect("memory");
         }
-        depth.fetch_sub(1, Ordering::Relaxed);
+        DEPTH.fetch_sub(1, Ordering::Relaxed);
     }
     unsafe extern "C-unwind" fn allocate(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
         disturb(ctx);
@@ -229,7 +233,7 @@ fn a_hook_may_use_the_stack() {
     let allocator =
         unsafe { Allocator::hooks(allocate, free, std::ptr::from_ref(&*shared).cast_mut().cast()) };
     let stack = Stack::with_options(&private().allocator(allocator)).expect("memory");
-    let (stack, depth) = shared.get_or_init(|| (stack, AtomicUsize::new(0)));
+    let stack = shared.get_or_init(|| stack);
     let many = if cfg!(miri) { 600 } else { 20_000 };
     for round in 0..3 {
         for number in 0..many {
@@ -244,8 +248,7 @@ fn a_hook_may_use_the_stack() {
         stack.pop_all(saw);
         assert!(seen.iter().all(|seen| *seen), "round {round}");
     }
-    // Destruction runs the hooks as well; the stack is not for them then.
-    depth.store(3, Ordering::Relaxed);
+    DEPTH.store(3, Ordering::Relaxed);
 }
 
 /// A stack used by the destructor of a thread-local of another library, when this one's are gone.

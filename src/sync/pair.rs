@@ -417,7 +417,8 @@ mod tests {
     #[test]
     fn no_exchange_is_lost() {
         let each = if cfg!(miri) { 20 } else { 20_000 };
-        for pair in both() {
+        // The garbage of boxed pairs is not collected at the end of the program, which Miri calls a leak.
+        for pair in both().into_iter().take(if cfg!(miri) { 1 } else { 2 }) {
             let begin = pair.load();
             std::thread::scope(|scope| {
                 for _ in 0..2 {
