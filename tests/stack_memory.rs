@@ -47,7 +47,10 @@ fn memory_comes_back_while_the_stack_is_in_use() {
         // Headers stay, 24 bytes for each chunk that there was; and few chunks.
         let bound = 8 * CHUNK + many as isize / 10;
         let left = ledger.outstanding();
-        assert!(left <= bound, "a drained stack has {left} bytes after round {round}, at most {bound} allowed");
+        assert!(
+            left <= bound,
+            "a drained stack has {left} bytes after round {round}, at most {bound} allowed"
+        );
     }
     assert_eq!(stack.pop(), Some(1));
     drop(stack);

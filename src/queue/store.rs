@@ -110,8 +110,10 @@ impl<S: Slot> Store<S> {
     /// The calling thread unlinked the segment: neither end of the queue points at it any more, nor will again.
     #[cold]
     pub(super) unsafe fn retire(&self, segment: *mut Header) {
-        // SAFETY: the caller's promise; what is discarded is not named, so nobody can reach it.
-        unsafe { self.waiting.retire(&self.hazards, segment, |segment| self.discard(segment)) };
+        // SAFETY: unlinked and not named: nobody can reach it.
+        let discard = |segment| unsafe { self.discard(segment) };
+        // SAFETY: the caller's promise.
+        unsafe { self.waiting.retire(&self.hazards, segment, discard) };
     }
 
     /// Frees a chain of segments and all that are kept.
@@ -129,8 +131,10 @@ impl<S: Slot> Store<S> {
             // SAFETY: nobody uses the queue any more.
             unsafe { self.free(this) };
         }
+        // SAFETY: nobody uses the queue any more.
+        let free = |segment| unsafe { self.free(segment) };
         // SAFETY: the caller's promise.
-        unsafe { self.waiting.drain(|segment| self.free(segment)) };
+        unsafe { self.waiting.drain(free) };
         for cell in &self.pool {
             // Relaxed: as above.
             let pooled = cell.load(Ordering::Relaxed);

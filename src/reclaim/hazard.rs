@@ -11,7 +11,8 @@
 //!
 //! ```text
 //!  ThreadRecord ─► lanes[0]  { Head: P, Tail: P }      one lane for each container (modulo LANES),
-//!                  lanes[1]  { Head: -, Tail: Q }      one slot in it for each role of a block
+//!                  lanes[1]  { Head: -, Tail: Q }      one slot in it for each role of a block, or, for
+//!                                                      blocks of one role, for the two that were named last
 //!                  ...
 //! ```
 //!
@@ -27,7 +28,8 @@
 //!    the slot unchanged. Then no scan frees `P` while the slot stays as it is. For if the scanner's fence comes before
 //!    this one, the load sees that `P` was unlinked, against what was assumed; and if it comes after, the scan sees the
 //!    slot. It does not matter when before the load the slot was written, nor whether `P` was another block at the same
-//!    address then: this is why the slot may stay as it is from one operation to the next.
+//!    address then: this is why the slot may stay as it is from one operation to the next. A name that moves from the
+//!    first slot to the second is written there before it is overwritten, and the scan looks in the same order.
 //! 3. A slot is written by the thread that holds its record only.
 //!
 //! # Ordering pairs

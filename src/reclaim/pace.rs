@@ -9,6 +9,11 @@
 //! Whether a pause paid is seen from the next number: by how far the others got in the meantime. Threads that have other
 //! work to do get nowhere in a pause, and are then left alone for a growing number of operations.
 //!
+//! Where numbers are not given but *won*, by exchanges that can fail, a thread that has the lines wins all the time, and one
+//! that must fetch them loses all the time and cannot even be noticed. So a thread steps aside only when it has had a turn
+//! of some length, or others would never have theirs; and one that has lost several times says so, upon which the one
+//! that has had its turn gives way.
+//!
 //! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
 //! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,
 //! it is worth it; if the next pop gets one element again, as in a conversation of two threads, it is not. So a pause is
@@ -136,13 +141,14 @@ impl Pace {
         let turn = get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run)));
         set(&self.run, number);
         set(&self.turn, turn);
-        if get(&self.open) != 0 || turn >= TURN {
-            if self.others_came(0, number.wrapping_sub(expected), PASS_OVER) {
-                set(&self.turn, 0);
-            }
+        let may = get(&self.open) != 0 || turn >= TURN;
+        if may && self.others_came(0, number.wrapping_sub(expected), PASS_OVER) {
+            set(&self.turn, 0);
         }
     }
 
+    /// Others got `numbers` of a counter since this thread's last one. After a pause that does not pay, up to `most` such
+    /// signals are passed over. Says whether there was a pause.
     #[cold]
     fn others_came(&self, counter: usize, numbers: u32, most: u32) -> bool {
         // Too far for one pause, or backwards: the counter is another one now.

@@ -211,24 +211,24 @@ impl Caches {
         // (10) Acquire: the page as it was made.
         let page = self.pages[page].load(Ordering::Acquire);
         // SAFETY: a page has its length; it lives as long as the stack.
-        (!page.is_null()).then(|| unsafe { &*page.add(at) })
+        (!page.is_null()).then(|| unsafe { page.add(at) }).map(|place| {
+            // SAFETY: as above.
+            unsafe { &*place }
+        })
     }
 
     /// The cache of `index`, made if it is not there. May run the allocator's hook.
     #[cold]
-    pub(super) fn make(
-        &self,
-        index: usize,
-        allocator: &Allocator,
-        most: usize,
-    ) -> Result<&Cache, NoMemory> {
+    pub(super) fn make(&self, index: usize, allocator: &Allocator, most: usize) -> Result<&Cache, NoMemory> {
         let place = if index < FIRST {
             &self.first[index]
         } else {
             let (page, len, at) = place(index);
             let page = publish(&self.pages[page], allocator, len, || AtomicPtr::new(ptr::null_mut()))?;
             // SAFETY: as in `far`.
-            unsafe { &*page.add(at) }
+            let place = unsafe { page.add(at) };
+            // SAFETY: as above.
+            unsafe { &*place }
         };
         let cache = publish(place, allocator, 1, || CachePadded::new(Cache::new(most)))?;
         // SAFETY: as in `get`.
@@ -241,8 +241,8 @@ impl Caches {
             // (10) Acquire: the page as it was made.
             let page = page.load(Ordering::Acquire);
             let len = if page.is_null() { 0 } else { FIRST << number };
-            // SAFETY: a page has its length; it lives as long as the stack.
-            (0..len).map(move |at| unsafe { &*page.add(at) })
+            // SAFETY: null and nothing, or a page of its length, which lives as long as the stack.
+            unsafe { slice(page, len) }
         });
         // (10) Acquire: the cache as it was made.
         let caches = self.first.iter().chain(pages).map(|place| place.load(Ordering::Acquire));
@@ -276,12 +276,21 @@ impl Caches {
         for (number, page) in self.pages.iter().enumerate() {
             // Relaxed: whoever ended the use of the stack synchronised with all threads.
             if let Some(page) = ptr::NonNull::new(page.load(Ordering::Relaxed)) {
-                let layout = Layout::array::<Place>(FIRST << number).expect("the layout it was allocated with");
+                let layout =
+                    Layout::array::<Place>(FIRST << number).expect("the layout it was allocated with");
                 // SAFETY: as above.
                 unsafe { allocator.release(page.cast(), layout) };
             }
         }
     }
+}
+
+/// # Safety
+/// `len` is 0, or `first` points to so many that live as long as they are used.
+unsafe fn slice<'a, T>(first: *mut T, len: usize) -> &'a [T] {
+    let first = ptr::NonNull::new(first).unwrap_or(ptr::NonNull::dangling());
+    // SAFETY: the caller's promise.
+    unsafe { core::slice::from_raw_parts(first.as_ptr(), len) }
 }
 
 /// What `place` points to; if it is null, `len` things one after the other, which are made now.
@@ -299,8 +308,10 @@ fn publish<T>(
     let layout = Layout::array::<T>(len).map_err(|_| NoMemory)?;
     let made = allocator.allocate(layout)?.cast::<T>();
     for at in 0..len {
-        // SAFETY: fresh memory for `len` of them.
-        unsafe { made.add(at).write(make()) };
+        // SAFETY: inside the memory.
+        let one = unsafe { made.add(at) };
+        // SAFETY: fresh memory for one.
+        unsafe { one.write(make()) };
     }
     // (10) Release publishes what was made; Acquire on failure: what another thread, or the hook, made.
     match place.compare_exchange(ptr::null_mut(), made.as_ptr(), Ordering::Release, Ordering::Acquire) {

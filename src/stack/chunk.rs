@@ -13,7 +13,7 @@ use core::ptr::{self, NonNull};
 
 use crate::mem::{Allocator, NoMemory, Slot};
 use crate::reclaim::Waits;
-use crate::sync::{AtomicPtr, AtomicU64};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// What stands before the payload of each node.
 #[repr(C)]
@@ -21,6 +21,17 @@ pub(super) struct Node {
     /// The node below: in the stack, a cache, or a chunk's list of free nodes. Atomic, because a pop may read it that comes
     /// too late; the exchange that follows finds that out.
     pub(super) next: AtomicPtr<Node>,
+}
+
+/// The node that `node` links to.
+///
+/// # Safety
+/// `node` is there.
+pub(super) unsafe fn below(node: *mut Node) -> *mut Node {
+    // SAFETY: the caller's promise.
+    let link = unsafe { &(*node).next };
+    // (5) Acquire: what is loaded afterwards is no older than the link.
+    link.load(Ordering::Acquire)
 }
 
 /// What stands at the beginning of each chunk.

@@ -176,13 +176,14 @@ impl<S: Slot> Depot<S> {
             let next = if at + 2 < len { headers.as_ptr().wrapping_add(at + 1) } else { ptr::null_mut() };
             let word = AtomicU64::new(Word::VACANT);
             let header = Header { word, chunk: Cell::new(ptr::null_mut()), next: AtomicPtr::new(next) };
-            // SAFETY: fresh memory for `len` headers.
-            unsafe { headers.add(at).write(header) };
+            // SAFETY: inside the memory.
+            let place = unsafe { headers.add(at) };
+            // SAFETY: fresh memory for a header.
+            unsafe { place.write(header) };
         }
         loop {
             // (9) Release: the slab's header. Relaxed on failure: only linked to.
-            let put =
-                self.slabs.compare_exchange(top, slab.as_ptr(), Ordering::Release, Ordering::Relaxed);
+            let put = self.slabs.compare_exchange(top, slab.as_ptr(), Ordering::Release, Ordering::Relaxed);
             let Err(now) = put else { break };
             top = now;
             // SAFETY: not published yet.
@@ -203,8 +204,10 @@ impl<S: Slot> Depot<S> {
     /// The nodes are the caller's, and stand in one chunk.
     pub(super) unsafe fn give(&self, run: &Run) {
         let chunk = self.shape.chunk(run.first);
-        // SAFETY: the chunk is there as long as the caller has nodes of it, and so is its header.
-        let header = unsafe { &*(*chunk).header.get() };
+        // SAFETY: the chunk is there as long as the caller has nodes of it.
+        let header = unsafe { (*chunk).header.get() };
+        // SAFETY: headers live as long as the stack.
+        let header = unsafe { &*header };
         // SAFETY: the caller's node.
         let link = unsafe { &(*run.last).next };
         // Relaxed: only linked to; if the run completes the chunk, the exchange acquires the rest.
@@ -268,10 +271,10 @@ impl<S: Slot> Depot<S> {
                 }
             }
         }
-        // SAFETY: none of its nodes is in the stack or will be; what is discarded is not named.
-        unsafe {
-            self.waiting.retire(&self.hazards, chunk, |chunk| self.shape.free(&self.allocator, chunk));
-        }
+        // SAFETY: unlinked and not named: nobody can reach it.
+        let free = |chunk| unsafe { self.shape.free(&self.allocator, chunk) };
+        // SAFETY: none of the chunk's nodes is in the stack, nor will be.
+        unsafe { self.waiting.retire(&self.hazards, chunk, free) };
     }
 }
 

@@ -25,6 +25,9 @@
 //! the sanitizers, which cannot see into one, the exchange is the compiler's own; and under Miri so is the load, because
 //! it accepts no accesses of different sizes.
 
+#[cfg(not(loom))]
+mod boxed;
+
 use core::marker::PhantomData;
 
 use super::Ordering;
@@ -229,12 +232,7 @@ mod wide {
     /// `words` points to two atomics, aligned to 16; the instruction is there.
     #[cfg(not(any(miri, conex_instrumented)))]
     #[inline(always)]
-    pub(super) unsafe fn exchange(
-        words: *mut u64,
-        old: [u64; 2],
-        new: [u64; 2],
-        _: Ordering,
-    ) -> [u64; 2] {
+    pub(super) unsafe fn exchange(words: *mut u64, old: [u64; 2], new: [u64; 2], _: Ordering) -> [u64; 2] {
         let (low, high): (u64, u64);
         // SAFETY: the caller's promise; rbx, which the compiler keeps for itself, is as before.
         unsafe {
@@ -325,65 +323,6 @@ mod wide {
     /// Not to be called.
     pub(super) unsafe fn exchange(_: *mut u64, _: [u64; 2], _: [u64; 2], _: Ordering) -> [u64; 2] {
         unreachable!("pairs are boxed on this architecture")
-    }
-}
-
-/// Pairs in blocks that are never written again.
-#[cfg(not(loom))]
-mod boxed {
-    use super::super::{AtomicU64, Ordering};
-
-    type Block = [u64; 2];
-
-    pub(super) fn block(pair: Block) -> u64 {
-        Box::into_raw(Box::new(pair)).expose_provenance() as u64
-    }
-
-    fn at(block: u64) -> *mut Block {
-        core::ptr::with_exposed_provenance_mut(block as usize)
-    }
-
-    #[cold]
-    pub(super) fn load(first: &AtomicU64) -> Block {
-        let _pinned = crossbeam_epoch::pin();
-        // Acquire: pairs with the exchange that put the block there.
-        let block = at(first.load(Ordering::Acquire));
-        // SAFETY: loaded under the pin, so not freed.
-        unsafe { *block }
-    }
-
-    #[cold]
-    pub(super) fn exchange(first: &AtomicU64, old: Block, new: Block) -> Result<(), Block> {
-        let pinned = crossbeam_epoch::pin();
-        // Acquire: pairs with the exchange that put the block there.
-        let current = first.load(Ordering::Acquire);
-        // SAFETY: loaded under the pin, so not freed.
-        let now = unsafe { *at(current) };
-        if now != old {
-            return Err(now);
-        }
-        let fresh = block(new);
-        // The block cannot come back during the pin. AcqRel and Acquire, as the strongest that is asked for.
-        match first.compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                // SAFETY: taken out by this exchange, so no pin that comes later finds it, and freed once.
-                unsafe { pinned.defer_unchecked(move || drop(Box::from_raw(at(current)))) };
-                Ok(())
-            }
-            Err(current) => {
-                // SAFETY: never published.
-                drop(unsafe { Box::from_raw(at(fresh)) });
-                // SAFETY: loaded under the pin.
-                Err(unsafe { *at(current) })
-            }
-        }
-    }
-
-    pub(super) fn free(first: &AtomicU64) {
-        // Relaxed: the pair is being dropped.
-        let block = at(first.load(Ordering::Relaxed));
-        // SAFETY: nobody else can reach the pair any more.
-        drop(unsafe { Box::from_raw(block) });
     }
 }
 
