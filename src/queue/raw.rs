@@ -103,7 +103,7 @@ impl<S: Slot> RawQueue<S> {
     ///
     /// # Safety
     /// `element` is readable for one element.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn push(&self, element: *const u8) -> Result<(), Refused> {
         let lane = self.store.lane();
         let segment = self.tail(&lane);
@@ -292,7 +292,7 @@ impl<S: Slot> RawQueue<S> {
     ///
     /// # Safety
     /// `to` is writable for one element.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn pop(&self, to: *mut u8) -> Result<(), Nothing> {
         let lane = self.store.lane();
         let segment = self.head(&lane);
