@@ -212,6 +212,17 @@ def machine(run):
     return "\n".join(lines)
 
 
+def moved(results):
+    """What to say when the time of a cache line's way changed from one repetition to the next."""
+    line = next((c for c in results.of("limits") if c.case == "limits/line"), None)
+    low, high = line.spread("machine") if line else (1, 1)
+    if high < 2 * low:
+        return ""
+    return (f"\nA cache line's way between the two processors took {number(low)} to {number(high)} ns from one repetition to the next: a virtual "
+            "machine's processors are now two threads of one core, now two cores. So figures of two and more threads have "
+            "a wide range, and only ratios within a repetition say much about them.\n")
+
+
 METHOD = """\
 Every run of a contestant is a process of its own: a fresh heap, no memory of another contestant, and a crash or a hang is its
 own. Threads are pinned, one after the other to each processor. A timed run has a warm-up that does not count. In a repetition
@@ -255,7 +266,7 @@ Run it yourself: `make bench` (all of it), `make bench QUICK=1` (a subset in a f
     if run["absent"]:
         part.append("Not in this run:\n\n" + "\n".join(f"- {who}: {why}" for who, why in run["absent"]) + "\n")
     part.append(f"## Method\n\n{METHOD}\n")
-    part.append(f"## The machine's limits\n\nMeasured at the beginning of every repetition. What no container can beat.\n\n{limits(results)}\n")
+    part.append(f"## The machine's limits\n\nMeasured at the beginning of every repetition. What no container can beat.\n\n{limits(results)}\n{moved(results)}")
     part.append("## Where conex is not first\n")
     part.append("### Behind a contestant for the same use\n\n" + losses(results, reasons, True) + "\n")
     part.append("### Behind others only: a weaker order, a bound, or a fixed size\n\n" + losses(results, reasons, False) + "\n")

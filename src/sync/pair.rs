@@ -75,6 +75,7 @@ impl<T> AtomicPair<T> {
     }
 
     /// Acquire: pairs with the Release of the exchange that brought the pointer, and of those before it.
+    #[cfg_attr(conex_park, track_caller)]
     #[inline(always)]
     pub(crate) fn load(&self) -> Pair<T> {
         Self::pair(self.words.load())
@@ -82,6 +83,7 @@ impl<T> AtomicPair<T> {
 
     /// Puts `new` in the place of `old`, with the next number. If there is something else, that is the error. The ordering
     /// is that of a success; a failure is Acquire.
+    #[cfg_attr(conex_park, track_caller)]
     #[inline(always)]
     pub(crate) fn exchange(&self, old: Pair<T>, new: *mut T, success: Ordering) -> Result<(), Pair<T>> {
         let old = [old.ptr.addr() as u64, old.tag];
@@ -170,6 +172,7 @@ mod words {
             Self { first: AtomicU64::new(block), second: AtomicU64::new(BOXED) }
         }
 
+        #[cfg_attr(conex_park, track_caller)]
         #[inline(always)]
         pub(super) fn load(&self) -> [u64; 2] {
             if cfg!(miri) && wide::is_there() && !cfg!(conex_boxed) {
@@ -186,6 +189,7 @@ mod words {
             [self.first.load(Ordering::Acquire), tag]
         }
 
+        #[cfg_attr(conex_park, track_caller)]
         #[inline(always)]
         pub(super) fn exchange(
             &self,
@@ -196,6 +200,8 @@ mod words {
             if old[1] >= BOXED_TAGS {
                 return boxed::exchange(&self.first, old, new);
             }
+            #[cfg(conex_park)]
+            super::super::step::step();
             // SAFETY: the words are two, aligned to 16; the numbers of a pair that is not boxed say that it is there.
             let now = unsafe { wide::exchange(self.as_ptr(), old, new, success) };
             if now == old { Ok(()) } else { Err(now) }
