@@ -21,8 +21,8 @@
 //! a pair that never was: its number is older than the pointer. An exchange that expects it fails, because the number is
 //! never current again. The pointer was current at its load, which is all that protection asks for.
 //!
-//! To the compiler the two words are two atomics, and the exchange is an assembly block that changes them. Under Miri and
-//! the sanitizers, which cannot see into one, the exchange is the compiler's own; and under Miri so is the load, because
+//! To the compiler the two words are two atomics, and the exchange is an assembly block that changes them. For Miri and
+//! ThreadSanitizer, which cannot see into one, the exchange is the compiler's own; and for Miri so is the load, because
 //! it accepts no accesses of different sizes.
 
 #[cfg(not(loom))]
