@@ -151,8 +151,8 @@ impl<S: Slot> Chain<'_, S> {
     unsafe fn put(&mut self, node: *mut Node) {
         // SAFETY: the caller's promise.
         let link = unsafe { &(*node).next };
-        // Relaxed: private until it is spliced in.
-        link.store(self.first, Ordering::Relaxed);
+        // Private until it is spliced in. (5) Release: as in `splice`.
+        link.store(self.first, Ordering::Release);
         if self.first.is_null() {
             self.last = node;
         }
@@ -167,7 +167,7 @@ impl<S: Slot> Drop for Chain<'_, S> {
             // SAFETY: a node of the private chain.
             self.first = unsafe { below(node) };
             // SAFETY: as above.
-            if unsafe { self.cache.put(node) } {
+            if unsafe { self.cache.put(self.stack.shape(), node) } {
                 self.stack.give_surplus(self.cache);
             }
         }

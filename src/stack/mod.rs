@@ -80,8 +80,8 @@
 //!   own AcqRel makes the same true on paper without the release-sequence rule.
 //! - (4) naming a chunk, and the load of the head afterwards ↔ giving a chunk's last node back, and the scan afterwards: pair
 //!   (1) ↔ (2) of [`reclaim::hazard`](crate::reclaim).
-//! - (5) the Acquire load of a link by a walk: the load of the head that follows is no older, and tells whether the link
-//!   was one of the stack.
+//! - (5) the Release store of a link, by a thread that got the node from an exchange of the head → the Acquire load of it by
+//!   a walk: the load of the head that follows is no older than that exchange, and tells that the link was none of the stack.
 //! - (6) the AcqRel exchange of a header's word that gives a run back → the AcqRel taking of it, and the exchange that
 //!   completes the chunk: links and last uses of the nodes.
 //! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers,
@@ -109,8 +109,9 @@
 //! bounded: 64 nodes, and the chunk that each one took last. A drained stack keeps two chunks, those that are named or
 //! kept nodes of, and 24 bytes for each chunk that it ever had at once.
 //!
-//! A thread that stands still, wherever, holds back the two chunks that it names, those of the nodes in its cache and
-//! hands, less than 200 of small elements in the worst case and hardly ever more than five; and nothing else.
+//! A thread that stands still, wherever, holds back the two chunks that it names and those of the nodes in its cache and
+//! hands, and nothing else. The cache's are 65 at the most, if each of its nodes is of another one, and hardly ever more
+//! than five; in its hands are some 40 nodes on their way back, or the `n` of a batch.
 //!
 //! # References
 //!
