@@ -50,7 +50,9 @@ pub use map::{Decision, ExchangeError, InsertError, Map, MapHasher, MapStats, Ra
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
 pub use queue::{PopError, Queue};
-pub use reclaim::{BarrierError, Domain, DomainStats, Guard, RetireFn};
+#[cfg(not(loom))]
+pub use reclaim::Node;
+pub use reclaim::{BarrierError, Domain, DomainStats, Guard, HazardPointer, RetireFn};
 pub use stack::Stack;
 
 /// The README's Rust is compiled and run.

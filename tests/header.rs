@@ -18,6 +18,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Elements and memory", "element"),
     ("Domains", "domain"),
     ("Guards", "guard"),
+    ("Hazard pointers", "hazard"),
     ("Stack", "stack"),
     ("Queue", "queue"),
     ("Map", "map"),

@@ -272,6 +272,15 @@ typedef struct conex_domain_options {
  */
 typedef void (*conex_retire_fn)(void *ptr, void *ctx);
 
+/**
+ * Room for one retirement inside an object, so that retiring it needs no memory. What it holds before does not matter,
+ * from the retirement until the object's end it is the library's. Its layout is final.
+ */
+typedef struct conex_retire_node {
+    /** The library's. */
+    uint64_t opaque[6];
+} conex_retire_node;
+
 /** What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`. */
 typedef struct conex_domain_stats {
     /** `sizeof(conex_domain_stats)`, as the macro sets it. */
@@ -344,6 +353,33 @@ CONEX_API struct conex_domain *conex_domain_default(void);
  */
 CONEX_API conex_status conex_domain_retire(
         struct conex_domain *domain,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
+ * As `conex_domain_retire`, in room that the object brings along: needs no memory.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+ *                it.
+ * @param ptr     Passed to `call`; not used otherwise.
+ * @param bytes   How much memory it stands for.
+ * @param call    Called once, as by `conex_domain_retire`.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+ * @retval CONEX_ERR_INVALID  `node` is not aligned.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_domain_retire_node(
+        struct conex_domain *domain,
+        struct conex_retire_node *node,
         void *ptr,
         size_t bytes,
         conex_retire_fn call,
@@ -462,6 +498,161 @@ CONEX_API conex_status conex_guard_refresh(struct conex_guard *guard);
  * Progress: wait-free, if the process allocator is.
  */
 CONEX_API conex_status conex_guard_leave(struct conex_guard *guard);
+
+/* =========================================================================================================
+ * Hazard pointers
+ *
+ * A hazard pointer protects one object of a structure of your own: while it does, the object is not freed, however long
+ * that takes, and nothing else is held back. A guard costs less for many short reads; a hazard pointer is for a reader
+ * that may take long or stop for ever.
+ *
+ *     conex_hazard *hazard;                                   // one a thread, made once
+ *     conex_hazard_new(NULL, &hazard);
+ *     ...
+ *     conex_hazard_protect(hazard, &current, (void **)&seen); // current: _Atomic(struct config *)
+ *     use(seen);                                              // not freed before the hazard says so
+ *     conex_hazard_reset(hazard, NULL);
+ *     ...
+ *     old = atomic_exchange(&current, next);                  // unlink, then
+ *     conex_hazard_retire(NULL, old, sizeof *old, free_config, NULL);
+ *
+ * What is protected by hazard pointers is retired by `conex_hazard_retire`, in the same domain; `conex_domain_retire` looks
+ * at guards only, and `conex_hazard_retire` at hazard pointers only.
+ *
+ * With H hazard pointers in the domain (the largest number that there ever was at once), T threads that retire, and F
+ * threads that stand still inside a call that retires, at most (1 + F) * (64 + 2 H + T) retired objects wait at any time,
+ * H of them because they are protected. Every 64 + 2 H retirements one of them looks at all hazard pointers and calls
+ * what is due; `conex_domain_flush` and `conex_domain_barrier` do so at once.
+ * ====================================================================================================== */
+
+/** A hazard pointer; made by `conex_hazard_new`. Used by one thread at a time, but not always by the same. */
+typedef struct conex_hazard conex_hazard;
+
+/**
+ * Makes a hazard pointer, which protects nothing yet.
+ *
+ * @param domain  The domain to which the objects are retired; NULL for the default one.
+ * @param out     Receives the hazard pointer with `CONEX_OK`. To be destroyed with `conex_hazard_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the process allocator is; takes time in the number of hazard pointers of the domain.
+ */
+CONEX_API conex_status conex_hazard_new(conex_domain *domain, struct conex_hazard **out);
+
+/**
+ * Destroys a hazard pointer, which protects nothing then.
+ *
+ * @param hazard  The hazard pointer; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live hazard pointer (recently destroyed ones are recognised).
+ *
+ * Progress: wait-free, if the process allocator is.
+ */
+CONEX_API conex_status conex_hazard_destroy(struct conex_hazard *hazard);
+
+/**
+ * Loads a pointer and protects what it points to, in place of what was protected before.
+ *
+ * @param hazard  The hazard pointer.
+ * @param source  The address of an atomic pointer to an object: `_Atomic(T *)` in C, `std::atomic<T *>` in C++. Objects
+ *                are unlinked from it before they are retired.
+ * @param out     Receives the pointer with `CONEX_OK`. If it is not NULL, the object is not freed before the hazard
+ *                pointer protects something else, is reset or destroyed.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `source` is not aligned.
+ *
+ * Progress: lock-free: repeats only when `source` has changed; does not allocate. Costs a load and a comparison if the
+ * object is the one that is protected already.
+ */
+CONEX_API conex_status conex_hazard_protect(struct conex_hazard *hazard, const void *source, void **out);
+
+/**
+ * Protects an object if a pointer still leads to it, in place of what was protected before.
+ *
+ * @param hazard  The hazard pointer.
+ * @param ptr     In: what `source` was seen to hold. Out, with `CONEX_OK` the same, with `CONEX_MISMATCH` what it holds
+ *                now.
+ * @param source  As for `conex_hazard_protect`.
+ *
+ * @retval CONEX_OK        `*ptr` is protected, if it is not NULL.
+ * @retval CONEX_MISMATCH  `source` holds another pointer. The hazard pointer protects nothing.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `source` is not aligned.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_hazard_try_protect(struct conex_hazard *hazard, void **ptr, const void *source);
+
+/**
+ * Ends the protection, and protects `ptr` instead, if it is not NULL.
+ *
+ * @param hazard  The hazard pointer.
+ * @param ptr     NULL, or an object that cannot be retired before the call returns, such as one that is not shared yet.
+ *                For all others there is `conex_hazard_protect`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE  `hazard`.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_hazard_reset(struct conex_hazard *hazard, const void *ptr);
+
+/**
+ * Calls `call(ptr, ctx)` once, later, when no hazard pointer of the domain protects `ptr`. Unlink it before, from every
+ * pointer that it can be protected through. Guards do not matter to it.
+ *
+ * @param domain  The domain of the hazard pointers; NULL for the default one.
+ * @param ptr     What hazard pointers protect, and `call` gets.
+ * @param bytes   How much memory it stands for: feeds the statistics.
+ * @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `call` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
+ *
+ * Progress: lock-free if the process allocator is; allocates one small block. May call drop and retire functions on this
+ * thread.
+ */
+CONEX_API conex_status conex_hazard_retire(
+        conex_domain *domain,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
+ * As `conex_hazard_retire`, in room that the object brings along: needs no memory.
+ *
+ * @param domain  The domain of the hazard pointers; NULL for the default one.
+ * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+ *                it.
+ * @param ptr     What hazard pointers protect, and `call` gets.
+ * @param bytes   How much memory it stands for.
+ * @param call    Called once, as by `conex_hazard_retire`.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+ * @retval CONEX_ERR_INVALID  `node` is not aligned.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate. May call drop and retire functions on this thread.
+ */
+CONEX_API conex_status conex_hazard_retire_node(
+        conex_domain *domain,
+        conex_retire_node *node,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
 
 /* =========================================================================================================
  * Stack

@@ -21,6 +21,7 @@ mod options;
 pub mod domain;
 pub mod element;
 pub mod guard;
+pub mod hazard;
 pub mod map;
 pub mod map_all;
 pub mod map_batch;

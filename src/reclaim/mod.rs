@@ -19,6 +19,8 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
+//! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`].
+//!
 //! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
 //! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
 //! there also tells it when to step aside ([`pace`]).
@@ -57,6 +59,7 @@
 mod domain;
 mod guard;
 mod hazard;
+mod hazard_pointer;
 pub(crate) mod limbo;
 mod pace;
 mod phases;
@@ -67,6 +70,9 @@ mod thread;
 pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
 pub(crate) use hazard::{Hazards, Lane, Role};
+pub use hazard_pointer::HazardPointer;
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
+#[cfg(not(loom))]
+pub use retired::Node;
 pub use retired::RetireFn;
