@@ -52,7 +52,7 @@ pub use options::Options;
 pub use queue::{PopError, Queue};
 #[cfg(not(loom))]
 pub use reclaim::Node;
-pub use reclaim::{BarrierError, Domain, DomainStats, Guard, HazardPointer, RetireFn};
+pub use reclaim::{AtomicRef, BarrierError, Domain, DomainStats, Guard, HazardPointer, Ref, RetireFn};
 pub use stack::Stack;
 
 /// The README's Rust is compiled and run.

@@ -275,6 +275,7 @@ fn domains_are_apart() {
 
 #[test]
 fn hazard_pointers_are_used_again_and_survive_any_failed_allocation() {
+    let freed = AtomicUsize::new(0);
     let domain = Domain::new().unwrap();
     drop(domain.enter());
     for _ in 0..3 {
@@ -290,7 +291,6 @@ fn hazard_pointers_are_used_again_and_survive_any_failed_allocation() {
     drop(held);
 
     // A scan has no memory for its table: it finds the same.
-    let freed = AtomicUsize::new(0);
     let mut hazard = domain.hazard_pointer().unwrap();
     let source = AtomicPtr::new(object());
     let seen = hazard.protect(&source);

@@ -19,6 +19,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Domains", "domain"),
     ("Guards", "guard"),
     ("Hazard pointers", "hazard"),
+    ("Shared values", "shared"),
     ("Stack", "stack"),
     ("Queue", "queue"),
     ("Map", "map"),

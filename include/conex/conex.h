@@ -655,6 +655,232 @@ CONEX_API conex_status conex_hazard_retire_node(
         void *ctx);
 
 /* =========================================================================================================
+ * Shared values
+ *
+ * A value that is shared by counting its references, and a place that holds such a reference and may be read and written
+ * by any thread at any time. What a load gives is a reference of its own: it may be kept for as long as one likes, without
+ * a guard, and holds back nothing else.
+ *
+ *     conex_ref *first, *seen;
+ *     conex_shared *current;
+ *     conex_ref_new(NULL, &element, &config, &first);   // moves the config into a counted block
+ *     conex_shared_new(NULL, first, &current);          // the place owns that reference now
+ *     ...
+ *     conex_shared_load(current, &seen);                // another thread's own reference
+ *     use(conex_ref_value(seen));
+ *     conex_ref_release(seen);                          // the last one ends the value, here and now
+ *
+ * The value ends with its last reference, on the thread that gives it up. Its memory is freed a little later, by the
+ * domain, which cannot be destroyed before the references and places that belong to it.
+ *
+ * There are no weak references, and none to a part of a value. A cycle of references is never freed.
+ * ====================================================================================================== */
+
+/** A reference to a shared value; made by `conex_ref_new`, and by loads. */
+typedef struct conex_ref conex_ref;
+
+/** A place for a reference; made by `conex_shared_new`. */
+typedef struct conex_shared conex_shared;
+
+/**
+ * Makes `*to`, which is uninitialised. Returns 0, or a negative `conex_status` that the operation then returns, with
+ * nothing changed. It must not unwind. It runs on the thread that called the operation, and may call every function of
+ * the library.
+ */
+typedef int32_t (*conex_ref_make_fn)(void *to, void *ctx);
+
+/**
+ * Moves a value into a new counted block.
+ *
+ * @param domain   The domain of the places that it can be put into; NULL for the default one.
+ * @param element  The layout of the value, and what ends it: `drop` is called on the thread that releases the last
+ *                 reference, inside that call. NULL: an 8-byte word. `clone` is not used.
+ * @param value    The value, `element->size` bytes, which need not be aligned. It is the block's with `CONEX_OK`.
+ * @param out      Receives the first reference with `CONEX_OK`. To be given up by `conex_ref_release`, or put into a place.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The element cannot be.
+ *
+ * Progress: lock-free if the process allocator is; allocates one block: the value and some 100 bytes.
+ */
+CONEX_API conex_status conex_ref_new(
+        conex_domain *domain,
+        const conex_element *element,
+        const void *value,
+        struct conex_ref **out);
+
+/**
+ * Makes a value where it will be: for those that cannot be moved.
+ *
+ * @param domain   The domain of the places that it can be put into; NULL for the default one.
+ * @param element  As for `conex_ref_new`.
+ * @param make     Called once, with the value's place, aligned as the element says, and `ctx`.
+ * @param ctx      Passed to `make`.
+ * @param out      Receives the first reference with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The element cannot be.
+ * @return Or what `make` returned, if that is not 0.
+ *
+ * Progress: lock-free if the process allocator and `make` are; allocates one block.
+ */
+CONEX_API conex_status conex_ref_make(
+        conex_domain *domain,
+        const conex_element *element,
+        conex_ref_make_fn make,
+        void *ctx,
+        struct conex_ref **out);
+
+/**
+ * The value of a reference.
+ *
+ * @param ref  The reference.
+ *
+ * @return The value, aligned as its element says, valid as long as the reference; NULL if `ref` is NULL or no live
+ *         reference.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API void *conex_ref_value(const struct conex_ref *ref);
+
+/**
+ * One more reference to a value, for which the same pointer stands: each is released on its own.
+ *
+ * @param ref  The reference.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_ref_retain(struct conex_ref *ref);
+
+/**
+ * Gives up a reference. With the last one the value ends: its `drop` is called, on this thread.
+ *
+ * @param ref  The reference, which is not used after this; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live reference (one whose value has just ended is recognised, in most cases).
+ *
+ * Progress: wait-free, but for `drop` and, with the last reference, for the process allocator.
+ */
+CONEX_API conex_status conex_ref_release(struct conex_ref *ref);
+
+/**
+ * How many references to a value there are, those of places included. An estimate while other threads are at work.
+ *
+ * @param ref    The reference.
+ * @param count  Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_ref_count(const struct conex_ref *ref, size_t *count);
+
+/**
+ * Makes a place.
+ *
+ * @param domain  The domain of the references that are put into it; NULL for the default one.
+ * @param first   A reference that the place holds at first, and owns with `CONEX_OK`; NULL for none.
+ * @param out     Receives the place with `CONEX_OK`. To be destroyed with `conex_shared_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  `first` is of another domain.
+ *
+ * Progress: lock-free if the process allocator is; allocates.
+ */
+CONEX_API conex_status conex_shared_new(conex_domain *domain, struct conex_ref *first, struct conex_shared **out);
+
+/**
+ * Destroys a place, and releases what it holds.
+ *
+ * @param shared  The place, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live place (recently destroyed ones are recognised).
+ *
+ * Progress: as `conex_ref_release`.
+ */
+CONEX_API conex_status conex_shared_destroy(struct conex_shared *shared);
+
+/**
+ * A reference to what the place holds.
+ *
+ * @param shared  The place.
+ * @param out     Receives the reference with `CONEX_OK`, NULL if the place holds none. To be released.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free: repeats when the place has changed, or another thread counted at the same moment; does not
+ * allocate. May call drop and retire functions of the domain on this thread.
+ */
+CONEX_API conex_status conex_shared_load(const struct conex_shared *shared, struct conex_ref **out);
+
+/**
+ * Puts a reference into the place, and releases what was there.
+ *
+ * @param shared  The place.
+ * @param next    The reference, which is the place's with `CONEX_OK`; NULL for none.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `shared` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: as `conex_ref_release`.
+ */
+CONEX_API conex_status conex_shared_store(const struct conex_shared *shared, struct conex_ref *next);
+
+/**
+ * Puts a reference into the place, and gives out what was there.
+ *
+ * @param shared  The place.
+ * @param next    The reference, which is the place's with `CONEX_OK`; NULL for none.
+ * @param old     Receives what was there, or NULL, with `CONEX_OK`. To be released.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `shared` or `old` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_shared_exchange(
+        const struct conex_shared *shared,
+        struct conex_ref *next,
+        struct conex_ref **old);
+
+/**
+ * Puts a reference into the place if that holds `expected`: the same value, not an equal one.
+ *
+ * @param shared    The place.
+ * @param expected  A reference of the caller's, which stays the caller's; NULL for "none".
+ * @param next      The reference to put in, which is the place's with `CONEX_OK`, and still the caller's else; NULL for
+ *                  none.
+ * @param actual    Optional: receives a reference to what the place holds, or NULL, with `CONEX_MISMATCH`. To be released.
+ *
+ * @retval CONEX_OK        The place's reference to `expected` was released.
+ * @retval CONEX_MISMATCH  The place holds something else.
+ * @retval CONEX_ERR_NULL     `shared` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: lock-free, as `conex_shared_load`; does not allocate.
+ */
+CONEX_API conex_status conex_shared_compare_exchange(
+        const struct conex_shared *shared,
+        const struct conex_ref *expected,
+        struct conex_ref *next,
+        struct conex_ref **actual);
+
+/* =========================================================================================================
  * Stack
  *
  * A stack gives back last what came in first, to any number of threads. It grows as needed. All functions but destroy

@@ -7,12 +7,14 @@ mod stats;
 use core::fmt;
 use core::ptr;
 
+use crossbeam_utils::CachePadded;
+
 pub use barrier::BarrierError;
 pub(super) use shared::Shared;
 pub use stats::DomainStats;
 
 use super::guard::Guard;
-use super::limbo::Owned;
+use super::limbo::{Link, Owned};
 use super::pinned::Pinned;
 #[cfg(not(loom))]
 use super::retired::Node;
@@ -50,7 +52,8 @@ impl Drop for Core {
 /// Clones mean the same domain. Containers keep theirs alive.
 #[derive(Clone)]
 pub struct Domain {
-    core: Counted<Core>,
+    // Its count of references on a line of its own, away from what every pin reads.
+    core: Counted<CachePadded<Core>>,
 }
 
 impl Domain {
@@ -63,7 +66,7 @@ impl Domain {
         let shared = Counted::new(Shared::new())?;
         let retired = Owned::new(&shared, Retired)?;
         let collector = crossbeam_epoch::Collector::new();
-        Ok(Self { core: Counted::new(Core { retired, shared, collector })? })
+        Ok(Self { core: Counted::new(CachePadded::new(Core { retired, shared, collector }))? })
     }
 
     pub(super) fn shared(&self) -> &Counted<Shared> {
@@ -147,6 +150,16 @@ impl Domain {
         unsafe { self.core.retired.retire(&pinned, block, Retired::IN_NODE, bytes) };
     }
 
+    /// Frees the memory of a counted value after the grace period.
+    ///
+    /// # Safety
+    /// As [`Counter::bury`](super::shared::Counter::bury), which is the only caller.
+    pub(super) unsafe fn retire_counted(&self, block: *mut Link, bytes: usize) {
+        let pinned = self.pin();
+        // SAFETY: the caller's promise.
+        unsafe { self.core.retired.retire(&pinned, block, Retired::COUNTED, bytes) };
+    }
+
     /// Seals what was retired, tries to move the clock on, and frees what is due. One step, which never waits.
     ///
     /// Progress: lock-free. May run destructors and retire callbacks on this thread.
@@ -172,10 +185,10 @@ impl Domain {
 impl Domain {
     /// The default domain, or [`NoMemory`] if there is none for it at its first use.
     pub(crate) fn try_default() -> Result<Self, NoMemory> {
-        static DEFAULT: Once<Core> = Once::new();
+        static DEFAULT: Once<CachePadded<Core>> = Once::new();
         let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
         // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
-        let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
+        let unmake = |core: *mut CachePadded<Core>| drop(unsafe { Counted::from_raw(core) });
         let core = DEFAULT.get(make, unmake)?;
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };

@@ -19,7 +19,7 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
-//! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`].
+//! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`], and counted values, see [`shared`].
 //!
 //! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
 //! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
@@ -65,6 +65,7 @@ mod pace;
 mod phases;
 mod pinned;
 mod retired;
+mod shared;
 mod thread;
 
 pub use domain::{BarrierError, Domain, DomainStats};
@@ -76,3 +77,6 @@ pub(crate) use pinned::Pinned;
 #[cfg(not(loom))]
 pub use retired::Node;
 pub use retired::RetireFn;
+pub use shared::{AtomicRef, Ref};
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use shared::{Counter, Place};

@@ -8,6 +8,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::limbo::{Dispose, Link};
+use super::shared::Counter;
 use crate::mem::{Allocator, NoMemory};
 
 /// Ends the life of `ptr`. Called once, on any thread; must not unwind.
@@ -55,6 +56,8 @@ pub(super) struct Retired;
 impl Retired {
     /// Set in the kind of a block that lies in a [`Node`].
     pub(super) const IN_NODE: u8 = 1;
+    /// The kind of what is no such block, but the memory of a counted value.
+    pub(super) const COUNTED: u8 = 4;
 
     /// A block of its own.
     pub(super) fn block(ptr: *mut c_void, call: RetireFn, ctx: *mut c_void) -> Result<*mut Link, NoMemory> {
@@ -85,6 +88,11 @@ impl Retired {
 // SAFETY: `Domain::retire` demands of `call` what `Dispose` does; nothing else is used.
 unsafe impl Dispose for Retired {
     unsafe fn dispose(&self, block: *mut Link, kind: u8) {
+        if kind == Self::COUNTED {
+            // SAFETY: only `Domain::retire_counted` retires with this kind.
+            unsafe { Counter::free(block) };
+            return;
+        }
         let block = block.cast::<Block>();
         // SAFETY: only blocks of `Retired` are retired here, and this is the only call for it.
         let Block { ptr, call, ctx, .. } = unsafe { block.read() };
