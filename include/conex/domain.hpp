@@ -25,6 +25,41 @@ struct domain_stats {
     std::chrono::nanoseconds oldest_guard;  ///< how long the oldest of them has been held since its last refresh
 };
 
+namespace detail {
+/// Hands over `object`, which `deleter(object)` ends when no guard can see it.
+template <class T, class D>
+void retire(conex_domain* home, T* object, D deleter) {
+    static_assert(std::is_object_v<T>, "conex: retire needs a pointer to an object, not to void or a function");
+    static_assert(sizeof(T) != 0, "conex: retire needs a complete type: its destructor runs later");
+    static_assert(std::is_invocable_v<D&, T*>, "conex: the deleter must be callable with the pointer");
+    if (object == nullptr) raise(CONEX_ERR_NULL);
+    tsan_release(home);
+    void* const raw = const_cast<std::remove_cv_t<T>*>(object);
+    if constexpr (std::is_empty_v<D> && std::is_default_constructible_v<D>) {
+        const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
+            tsan_acquire(ctx);
+            D()(static_cast<T*>(ptr));
+        };
+        check(conex_domain_retire(home, raw, sizeof(T), run, home));
+    } else {
+        struct parcel {
+            D deleter;
+            conex_domain* origin;
+        };
+        const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
+            tsan_acquire(ctx);
+            const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
+            tsan_acquire(opened->origin);
+            opened->deleter(static_cast<T*>(ptr));
+        };
+        std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
+        tsan_release(packed.get());
+        check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
+        static_cast<void>(packed.release());
+    }
+}
+}  // namespace detail
+
 /// A reclamation domain: memory retired to it is freed when every guard that could still see it is gone.
 ///
 /// Containers that name no domain share the default one. A domain of one's own keeps a subsystem whose guards are held
@@ -90,35 +125,7 @@ public:
     /// \param deleter callable as `deleter(object)`; must not throw. If it has no state nothing is allocated for it.
     template <class T, class D>
     void retire(T* object, D deleter) {
-        static_assert(std::is_object_v<T>, "conex: retire needs a pointer to an object, not to void or a function");
-        static_assert(sizeof(T) != 0, "conex: retire needs a complete type: its destructor runs later");
-        static_assert(std::is_invocable_v<D&, T*>, "conex: the deleter must be callable with the pointer");
-        if (object == nullptr) detail::raise(CONEX_ERR_NULL);
-        conex_domain* const home = handle();
-        detail::tsan_release(home);
-        void* const raw = const_cast<std::remove_cv_t<T>*>(object);
-        if constexpr (std::is_empty_v<D> && std::is_default_constructible_v<D>) {
-            const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
-                detail::tsan_acquire(ctx);
-                D()(static_cast<T*>(ptr));
-            };
-            detail::check(conex_domain_retire(home, raw, sizeof(T), run, home));
-        } else {
-            struct parcel {
-                D deleter;
-                conex_domain* origin;
-            };
-            const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
-                detail::tsan_acquire(ctx);
-                const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
-                detail::tsan_acquire(opened->origin);
-                opened->deleter(static_cast<T*>(ptr));
-            };
-            std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
-            detail::tsan_release(packed.get());
-            detail::check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
-            static_cast<void>(packed.release());
-        }
+        detail::retire(handle(), object, std::move(deleter));
     }
 
     /// One step towards freeing what is pending; never waits. Deleters may run on this thread.
