@@ -111,7 +111,7 @@ fn try_protect_and_reset_to() {
 fn what_waits_is_bounded() {
     let freed = AtomicUsize::new(0);
     let domain = Domain::new().unwrap();
-    for hazards in [0, 1, 7, scaled(500)] {
+    for hazards in [0, 1, 3, scaled(500)] {
         let mut held = Vec::new();
         for _ in 0..hazards {
             let mut hazard = domain.hazard_pointer().unwrap();

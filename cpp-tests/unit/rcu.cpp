@@ -66,12 +66,14 @@ TEST("regions nest, in one domain and over several") {
     CHECK(one.try_lock());
     two.lock();
     one.lock();
-    CHECK(guards(one) == 1 && guards(two) == 1);
+    CHECK(guards(one) == 3 && guards(two) == 1);
     one.unlock();
     one.unlock();
     CHECK(guards(one) == 1);
+    CHECK(conex_domain_destroy(a.native_handle()) == CONEX_BUSY);
     one.unlock();
     CHECK(guards(one) == 0 && guards(two) == 1);
+    CHECK(conex_domain_unlock(one.native_handle()) == CONEX_ERR_INVALID);
     one.lock();
     two.unlock();
     CHECK(guards(one) == 1 && guards(two) == 0);

@@ -5,7 +5,7 @@
 #define CONEX_RCU_HPP
 
 #include <conex/detail/deleter_room.hpp>
-#include <conex/guard.hpp>
+#include <conex/domain.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -24,9 +24,9 @@ rcu_domain& rcu_default_domain() noexcept;
 /// that were reachable when it began are not ended before it ends. Meets the requirements of a lock, for
 /// `std::scoped_lock region(conex::rcu_default_domain());`.
 ///
-/// Differences from the standard's: there may be several, each over a `conex::domain`; `unlock` may run the deleters of
-/// retired objects, as every use of a domain may; a thread's first region in a domain allocates, and so does each one, a
-/// small block (without memory the program ends, since `lock` cannot say so).
+/// Differences from the standard's: there may be several, each over a `conex::domain`; `lock` and `unlock` may run the
+/// deleters of retired objects, as every use of a domain may; a thread's first region in a domain allocates, and without
+/// memory for that the program ends.
 class rcu_domain {
 public:
     /// Over a domain, whose containers' guards it shares. The domain must outlive it.
@@ -36,19 +36,9 @@ public:
 
     /// Begins a region on the calling thread. Regions nest, also in those of other domains.
     ///
-    /// Lock-free if the allocator is; throws nothing.
+    /// Lock-free; throws nothing. Allocates on the thread's first use of the domain.
     void lock() noexcept {
-        region*& top = regions();
-        for (region* at = top; at != nullptr; at = at->outer) {
-            if (at->of == this) {
-                ++at->depth;
-                return;
-            }
-        }
-        region* const opened = new (std::nothrow) region{this, top, 1, nullptr};
-        if (opened == nullptr) detail::fail("a region of RCU protection was begun", CONEX_ERR_NO_MEMORY);
-        detail::require_ok(conex_guard_enter(home_, &opened->guard), "a region of RCU protection was begun");
-        top = opened;
+        detail::require_ok(conex_domain_lock(home_), "a region of RCU protection was begun");
     }
 
     /// As `lock`, which never waits.
@@ -61,15 +51,8 @@ public:
     ///
     /// Lock-free if they are; throws nothing.
     void unlock() noexcept {
-        region** at = &regions();
-        while (*at != nullptr && (*at)->of != this) at = &(*at)->outer;
-        region* const ended = *at;
-        if (ended == nullptr) detail::fail("a region of RCU protection was ended that was not begun", CONEX_ERR_INVALID);
-        if (--ended->depth > 0) return;
-        *at = ended->outer;
         detail::tsan_release(home_);
-        detail::require_ok(conex_guard_leave(ended->guard), "a region of RCU protection was ended");
-        delete ended;
+        detail::require_ok(conex_domain_unlock(home_), "a region of RCU protection was ended");
     }
 
     /// The domain of the C API.
@@ -78,20 +61,7 @@ public:
 private:
     friend rcu_domain& rcu_default_domain() noexcept;
 
-    struct region {
-        const rcu_domain* of;
-        region* outer;
-        unsigned depth;
-        conex_guard* guard;
-    };
-
     explicit rcu_domain(conex_domain* home) noexcept : home_(home) {}
-
-    /// The calling thread's regions, the outermost of each domain, the latest first.
-    static region*& regions() noexcept {
-        static thread_local region* top = nullptr;
-        return top;
-    }
 
     conex_domain* home_;
 };

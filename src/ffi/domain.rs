@@ -13,7 +13,7 @@ use super::boundary::{answer, not_null, put};
 use super::handle::{self, Handle};
 use super::options::{self, Extensible};
 use super::status::conex_status::{
-    self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
+    self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
 };
 use crate::mem::Once;
 use crate::{BarrierError, Domain, Node};
@@ -345,6 +345,19 @@ pub unsafe extern "C" fn conex_domain_stats_get(
         unsafe { put(stats, filled) };
         Ok(CONEX_OK)
     })
+}
+
+/// The domain behind a handle, without a reference of one's own: the caller of the function vouches for it.
+///
+/// # Safety
+/// `domain` is null or points to readable memory, and is not destroyed during `'a`.
+pub(super) unsafe fn domain_behind<'a>(domain: *mut conex_domain) -> Result<&'a Domain, conex_status> {
+    let domain = if domain.is_null() { conex_domain_default() } else { domain };
+    if domain.is_null() {
+        return Err(CONEX_ERR_NO_MEMORY);
+    }
+    // SAFETY: the caller's promise; the default one lives as long as the process.
+    Ok(&unsafe { handle::get(domain) }?.domain)
 }
 
 /// The domain behind a handle, or the default one behind NULL.

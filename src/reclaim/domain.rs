@@ -10,7 +10,7 @@ use core::ptr;
 use crossbeam_utils::CachePadded;
 
 pub use barrier::BarrierError;
-pub(super) use shared::Shared;
+pub(super) use shared::{Shared, session_clock};
 pub use stats::DomainStats;
 
 use super::guard::Guard;
@@ -19,10 +19,10 @@ use super::pinned::Pinned;
 #[cfg(not(loom))]
 use super::retired::Node;
 use super::retired::{RetireFn, Retired};
-use super::thread;
+use super::thread::{self, ThreadRecord};
 #[cfg(not(loom))]
 use crate::mem::Once;
-use crate::mem::{Counted, NoMemory};
+use crate::mem::{Counted, NoMemory, Record};
 use crate::sync::Ordering;
 
 /// What is behind all clones of a [`Domain`].
@@ -82,7 +82,9 @@ impl Domain {
     /// other thread is cloning or dropping it.
     #[must_use]
     pub fn is_unused(&self) -> bool {
-        self.core.is_unique()
+        // Relaxed: of sessions that other threads have begun and not ended, the caller knows.
+        let locked = |record: &Record<ThreadRecord>| record.value.locks.load(Ordering::Relaxed) > 0;
+        self.core.is_unique() && !self.core.shared.threads.iter().any(locked)
     }
 
     /// Whether the two are clones of one domain.

@@ -193,7 +193,7 @@ impl UserHazards {
             let meta = link.meta();
             // Relaxed: this thread's own.
             let next = link.next.load(Ordering::Relaxed);
-            shared.count_disposed(1, meta.bytes());
+            shared.count_disposed(1, meta.bytes_above(Meta::NONE));
             let _leave = self.under_way.leave_on_drop(usize::from(meta.kind() >> PHASE_SHIFT));
             // A callback must not unwind; if one does, it ends here, as in a limbo.
             let end = catch_unwind(AssertUnwindSafe(|| {

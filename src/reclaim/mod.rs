@@ -70,6 +70,8 @@ mod thread;
 
 pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use guard::Owner;
 pub(crate) use hazard::{Hazards, Lane, Role};
 pub use hazard_pointer::HazardPointer;
 pub(crate) use limbo::{Dispose, Limbo, Link};

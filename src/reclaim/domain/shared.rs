@@ -1,8 +1,5 @@
 //! The part of a domain that its threads and limbos keep alive.
 
-use core::ptr;
-use std::time::Instant;
-
 use crate::mem::Registry;
 use crate::reclaim::hazard_pointer::UserHazards;
 use crate::reclaim::limbo::Bins;
@@ -10,6 +7,7 @@ use crate::reclaim::phases::Phases;
 use crate::reclaim::pinned::Pinned;
 use crate::reclaim::thread::ThreadRecord;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use core::ptr;
 
 /// The part of a domain that its threads and limbos keep alive.
 pub(in crate::reclaim) struct Shared {
@@ -32,7 +30,6 @@ pub(in crate::reclaim) struct Shared {
     pub(in crate::reclaim) hazards: UserHazards,
     /// The domain is gone; threads may give up their handles.
     ended: AtomicBool,
-    origin: Instant,
 }
 
 impl Shared {
@@ -49,7 +46,6 @@ impl Shared {
             lanes: AtomicUsize::new(0),
             hazards: UserHazards::new(),
             ended: AtomicBool::new(false),
-            origin: Instant::now(),
         }
     }
 
@@ -120,11 +116,39 @@ impl Shared {
         // Relaxed: a hint that memory can be given up sooner; nothing is read on the strength of it.
         self.ended.load(Ordering::Relaxed)
     }
+}
 
-    /// Nanoseconds since the domain was made, never 0.
-    pub(in crate::reclaim) fn clock(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+/// The present time in nanoseconds, on a clock that only moves forward.
+pub(super) fn clock() -> u64 {
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    {
+        kernel_clock(libc::CLOCK_MONOTONIC)
     }
+    #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+    {
+        static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        let origin = ORIGIN.get_or_init(std::time::Instant::now);
+        u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The same, perhaps some milliseconds ago: looked at when a session begins, which should cost less than a clock does.
+#[inline]
+pub(in crate::reclaim) fn session_clock() -> u64 {
+    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    {
+        kernel_clock(libc::CLOCK_MONOTONIC_COARSE)
+    }
+    #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+    clock()
+}
+
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+fn kernel_clock(clock: libc::clockid_t) -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is valid; the clocks are there since Linux 2.6.32.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 
 impl Drop for Shared {

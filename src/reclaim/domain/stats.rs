@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Domain;
+use super::shared::clock;
 use crate::sync::Ordering;
 
 /// What [`Domain::stats`] tells; each number is an estimate while other threads work.
@@ -30,7 +31,7 @@ impl Domain {
         let disposed_objects = shared.disposed_objects.load(Ordering::Relaxed);
         let disposed_bytes = shared.disposed_bytes.load(Ordering::Relaxed);
         let mut stats = DomainStats::default();
-        let now = shared.clock();
+        let now = clock();
         let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
         for record in shared.threads.iter() {
             let record = &record.value;
@@ -46,7 +47,7 @@ impl Domain {
         let positive = |n: usize| if n > usize::MAX / 2 { 0 } else { n };
         stats.pending_objects = positive(objects.wrapping_sub(disposed_objects));
         stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
-        stats.oldest_guard = Duration::from_nanos(now - oldest);
+        stats.oldest_guard = Duration::from_nanos(now.saturating_sub(oldest));
         stats
     }
 }
