@@ -52,7 +52,9 @@ pub use options::Options;
 pub use queue::{PopError, Queue};
 #[cfg(not(loom))]
 pub use reclaim::Node;
-pub use reclaim::{AtomicRef, BarrierError, Domain, DomainStats, Guard, HazardPointer, Ref, RetireFn};
+pub use reclaim::{
+    AtomicRef, BarrierError, Domain, DomainStats, Guard, HazardPointer, LimitFn, Ref, RetireFn,
+};
 pub use stack::Stack;
 
 /// The README's Rust is compiled and run.

@@ -257,12 +257,30 @@ typedef struct conex_allocator {
 /** A domain; made by `conex_domain_new`. */
 typedef struct conex_domain conex_domain;
 
+/**
+ * Called when at least `limit_bytes` wait in a domain, and again each time that twice as much waits as at the last call;
+ * when less than half of the limit waits, it begins anew. `pending_bytes` wait now, and the domain's oldest guard has been
+ * held for `oldest_guard_ns` nanoseconds without a refresh (0: none is held).
+ *
+ * The thread calls it whose retirement completed a batch (64 of them, or 32 KiB), inside that call, after what could be
+ * freed has been; several threads may do so at the same time. It may call every function of the library, but
+ * `conex_domain_barrier` for the domain answers `CONEX_ERR_STALLED`; it must leave the guards of its thread as it found
+ * them, and it must not unwind.
+ */
+typedef void (*conex_limit_fn)(size_t pending_bytes, uint64_t oldest_guard_ns, void *ctx);
+
 /** How a domain is made. Initialise it with `CONEX_DOMAIN_OPTIONS_INIT`. */
 typedef struct conex_domain_options {
     /** `sizeof(conex_domain_options)`, as the macro sets it. */
     size_t struct_size;
     /** Must be 0. */
     uint64_t flags;
+    /** A soft limit: `on_limit` is called when so many bytes wait to be freed. 0: no limit. */
+    size_t limit_bytes;
+    /** NULL if and only if there is no limit. */
+    conex_limit_fn on_limit;
+    /** Passed to `on_limit`. It must stay valid until the domain is destroyed. */
+    void *limit_ctx;
 } conex_domain_options;
 
 /**
@@ -302,7 +320,8 @@ typedef struct conex_domain_stats {
  * @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
  *
  * @retval CONEX_OK
- * @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_NULL, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The options cannot be, or a limit without a function, or the other way round.
  *
  * Progress: lock-free if the process allocator is.
  */
@@ -432,8 +451,8 @@ CONEX_API conex_status conex_domain_barrier(struct conex_domain *domain, uint64_
  */
 CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struct conex_domain_stats *stats);
 
-/* The defaults of a conex_domain_options. */
-#define CONEX_DOMAIN_OPTIONS_INIT {sizeof(conex_domain_options), 0}
+/* The defaults of a conex_domain_options: no limit. */
+#define CONEX_DOMAIN_OPTIONS_INIT {sizeof(conex_domain_options), 0, 0, NULL, NULL}
 
 /* An empty conex_domain_stats. */
 #define CONEX_DOMAIN_STATS_INIT {sizeof(conex_domain_stats), 0, 0, 0, 0}

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -74,12 +75,35 @@ public:
     /// Allocates. Throws `std::bad_alloc` for want of memory.
     domain() { detail::check(conex_domain_new(nullptr, &handle_)); }
 
+    /// A new domain that calls `told` when at least `limit` bytes wait in it, and again each time that twice as much waits;
+    /// when less than half of `limit` waits, it begins anew.
+    ///
+    /// \param limit not 0.
+    /// \param told  called by a thread that retires, inside that operation, by several at the same time perhaps; it must
+    ///        not throw, and may use containers and domains, but not this one's `barrier`. It gets the pending bytes and
+    ///        the age of the oldest guard; `stats` has the other numbers.
+    ///
+    /// Allocates. Throws `std::bad_alloc`; `std::logic_error` for a limit of 0 or an empty function.
+    domain(std::size_t limit, std::function<void(const domain_stats&)> told)
+        : told_(std::make_unique<std::function<void(const domain_stats&)>>(std::move(told))) {
+        if (limit == 0 || !*told_) detail::raise(CONEX_ERR_INVALID);
+        conex_domain_options options = CONEX_DOMAIN_OPTIONS_INIT;
+        options.limit_bytes = limit;
+        options.limit_ctx = told_.get();
+        options.on_limit = [](std::size_t bytes, std::uint64_t age, void* ctx) noexcept {
+            const auto oldest = std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(age));
+            (*static_cast<const std::function<void(const domain_stats&)>*>(ctx))({0, bytes, 0, oldest});
+        };
+        detail::check(conex_domain_new(&options, &handle_));
+    }
+
     /// Takes the other's domain. The containers and guards that use it go on using it.
-    domain(domain&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    domain(domain&& other) noexcept : told_(std::move(other.told_)), handle_(std::exchange(other.handle_, nullptr)) {}
 
     /// Destroys this domain as the destructor would and takes the other's.
     domain& operator=(domain&& other) noexcept {
         domain taken(std::move(other));
+        std::swap(told_, taken.told_);
         std::swap(handle_, taken.handle_);
         return *this;
     }
@@ -176,6 +200,7 @@ private:
         return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
     }
 
+    std::unique_ptr<std::function<void(const domain_stats&)>> told_;
     conex_domain* handle_ = nullptr;
 };
 

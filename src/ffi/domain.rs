@@ -42,7 +42,24 @@ pub struct conex_domain_options {
     pub struct_size: usize,
     /// Must be 0.
     pub flags: u64,
+    /// A soft limit: `on_limit` is called when so many bytes wait to be freed. 0: no limit.
+    pub limit_bytes: usize,
+    /// NULL if and only if there is no limit.
+    pub on_limit: conex_limit_fn,
+    /// Passed to `on_limit`. It must stay valid until the domain is destroyed.
+    pub limit_ctx: *mut c_void,
 }
+
+/// Called when at least `limit_bytes` wait in a domain, and again each time that twice as much waits as at the last call;
+/// when less than half of the limit waits, it begins anew. `pending_bytes` wait now, and the domain's oldest guard has been
+/// held for `oldest_guard_ns` nanoseconds without a refresh (0: none is held).
+///
+/// The thread calls it whose retirement completed a batch (64 of them, or 32 KiB), inside that call, after what could be
+/// freed has been; several threads may do so at the same time. It may call every function of the library, but
+/// `conex_domain_barrier` for the domain answers `CONEX_ERR_STALLED`; it must leave the guards of its thread as it found
+/// them, and it must not unwind.
+pub type conex_limit_fn =
+    Option<unsafe extern "C-unwind" fn(pending_bytes: usize, oldest_guard_ns: u64, ctx: *mut c_void)>;
 
 // SAFETY: `repr(C)`, the size first; any bytes are numbers.
 unsafe impl Extensible for conex_domain_options {}
@@ -77,7 +94,8 @@ pub type conex_retire_fn = Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, 
 /// @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
 ///
 /// @retval CONEX_OK
-/// @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+/// @retval CONEX_ERR_NULL, CONEX_ERR_NO_MEMORY
+/// @retval CONEX_ERR_INVALID  The options cannot be, or a limit without a function, or the other way round.
 ///
 /// Progress: lock-free if the process allocator is.
 ///
@@ -90,13 +108,25 @@ pub unsafe extern "C" fn conex_domain_new(
 ) -> conex_status {
     answer(|| {
         not_null(out)?;
-        let default = conex_domain_options { struct_size: size_of::<conex_domain_options>(), flags: 0 };
+        let default = conex_domain_options {
+            struct_size: size_of::<conex_domain_options>(),
+            flags: 0,
+            limit_bytes: 0,
+            on_limit: None,
+            limit_ctx: core::ptr::null_mut(),
+        };
         // SAFETY: the caller's promise.
         let options = unsafe { options::read(options, default) }?;
         if options.flags != 0 {
             return Err(CONEX_ERR_INVALID);
         }
-        let domain = handle::make(conex_domain { domain: Domain::new()?, is_default: false })?;
+        let domain = match (options.limit_bytes, options.on_limit) {
+            (0, None) => Domain::new()?,
+            // SAFETY: the header's contract for the function.
+            (1.., Some(call)) => unsafe { Domain::with_limit(options.limit_bytes, call, options.limit_ctx) }?,
+            _ => return Err(CONEX_ERR_INVALID),
+        };
+        let domain = handle::make(conex_domain { domain, is_default: false })?;
         // SAFETY: the caller's promise.
         unsafe { put(out, domain) };
         Ok(CONEX_OK)

@@ -1,6 +1,7 @@
 //! The domain: one clock, the threads that take part in it, and what waits for it.
 
 mod barrier;
+mod limit;
 mod shared;
 mod stats;
 
@@ -10,9 +11,11 @@ use core::ptr;
 use crossbeam_utils::CachePadded;
 
 pub use barrier::BarrierError;
+pub use limit::LimitFn;
 pub(super) use shared::{Shared, session_clock};
 pub use stats::DomainStats;
 
+use self::limit::Limit;
 use super::guard::Guard;
 use super::limbo::{Link, Owned};
 use super::pinned::Pinned;
@@ -63,7 +66,31 @@ impl Domain {
     /// [`NoMemory`] if the process allocator has none. (The two small blocks of crossbeam's collector are an exception:
     /// if there is none for them, the process ends.)
     pub fn new() -> Result<Self, NoMemory> {
-        let shared = Counted::new(Shared::new())?;
+        Self::with(None)
+    }
+
+    /// A new domain that calls `call(pending_bytes, oldest_guard_ns, ctx)` when at least `bytes` wait in it, and again
+    /// each time that twice as much waits as at the last call. When less than half of `bytes` waits, it begins anew.
+    ///
+    /// It is called by the thread whose retirement completed a batch (64 of them, or 32 KiB), inside that operation: after
+    /// what could be freed has been. It may do what a retire callback may; several threads may call it at the same time,
+    /// for different amounts.
+    ///
+    /// # Errors
+    /// As [`Domain::new`].
+    ///
+    /// # Safety
+    /// The call is sound on any thread until the domain and its containers are gone. It must not unwind.
+    pub unsafe fn with_limit(
+        bytes: usize,
+        call: LimitFn,
+        ctx: *mut core::ffi::c_void,
+    ) -> Result<Self, NoMemory> {
+        Self::with(Some(Limit::new(bytes, call, ctx)))
+    }
+
+    fn with(limit: Option<Limit>) -> Result<Self, NoMemory> {
+        let shared = Counted::new(Shared::new(limit))?;
         let retired = Owned::new(&shared, Retired)?;
         let collector = crossbeam_epoch::Collector::new();
         Ok(Self { core: Counted::new(CachePadded::new(Core { retired, shared, collector }))? })

@@ -295,6 +295,7 @@ impl Domain {
         // SAFETY: one block, the caller's.
         if unsafe { hazards.push(block, block, 1) } {
             self.scan_hazards(&pinned);
+            self.shared().check_limit();
         }
     }
 

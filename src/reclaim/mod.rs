@@ -68,7 +68,7 @@ mod retired;
 mod shared;
 mod thread;
 
-pub use domain::{BarrierError, Domain, DomainStats};
+pub use domain::{BarrierError, Domain, DomainStats, LimitFn};
 pub use guard::Guard;
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use guard::Owner;

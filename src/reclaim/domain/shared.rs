@@ -1,5 +1,6 @@
 //! The part of a domain that its threads and limbos keep alive.
 
+use super::limit::Limit;
 use crate::mem::Registry;
 use crate::reclaim::hazard_pointer::UserHazards;
 use crate::reclaim::limbo::Bins;
@@ -28,13 +29,15 @@ pub(in crate::reclaim) struct Shared {
     pub(in crate::reclaim) lanes: AtomicUsize,
     /// The hazard pointers of users, and what was retired to them.
     pub(in crate::reclaim) hazards: UserHazards,
+    pub(super) limit: Option<Limit>,
     /// The domain is gone; threads may give up their handles.
     ended: AtomicBool,
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(limit: Option<Limit>) -> Self {
         Self {
+            limit,
             threads: Registry::new(),
             phases: Phases::new(),
             marks: Phases::new(),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Domain;
 use super::shared::clock;
+use super::{Domain, Shared};
 use crate::sync::Ordering;
 
 /// What [`Domain::stats`] tells; each number is an estimate while other threads work.
@@ -14,7 +14,7 @@ pub struct DomainStats {
     pub pending_objects: usize,
     /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
     pub pending_bytes: usize,
-    /// Sessions ([`Guard`]) that are active.
+    /// Sessions ([`Guard`](crate::Guard)) that are active.
     pub guards: usize,
     /// How long the oldest of them has been active without a refresh.
     pub oldest_guard: Duration,
@@ -26,14 +26,19 @@ impl Domain {
     /// Progress: wait-free, in the number of threads that ever used the domain at once.
     #[must_use]
     pub fn stats(&self) -> DomainStats {
-        let shared = &self.core.shared;
+        self.core.shared.stats()
+    }
+}
+
+impl Shared {
+    pub(super) fn stats(&self) -> DomainStats {
         // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
-        let disposed_objects = shared.disposed_objects.load(Ordering::Relaxed);
-        let disposed_bytes = shared.disposed_bytes.load(Ordering::Relaxed);
+        let disposed_objects = self.disposed_objects.load(Ordering::Relaxed);
+        let disposed_bytes = self.disposed_bytes.load(Ordering::Relaxed);
         let mut stats = DomainStats::default();
         let now = clock();
         let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
-        for record in shared.threads.iter() {
+        for record in self.threads.iter() {
             let record = &record.value;
             // Relaxed, all four: statistics.
             objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));

@@ -55,6 +55,7 @@ impl Bins {
         if meta.count() % BATCH == 0 || meta.passed(units, BATCH_BYTES) {
             self.seal(pinned.shard() % SHARDS, pinned);
             pinned.flush();
+            self.shared.check_limit();
         }
     }
 
