@@ -49,13 +49,18 @@ mod sync;
 pub use map::{Decision, ExchangeError, InsertError, Map, MapHasher, MapStats, RandomState, Updated};
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
-pub use queue::{PopError, Queue};
+pub use queue::{Drain as QueueDrain, IntoIter as QueueIntoIter, PopError, Queue};
 #[cfg(not(loom))]
 pub use reclaim::Node;
 pub use reclaim::{
     AtomicRef, BarrierError, Domain, DomainStats, Guard, HazardPointer, LimitFn, Ref, RetireFn,
 };
 pub use stack::Stack;
+
+/// For `tests/park`.
+#[cfg(conex_park)]
+#[doc(hidden)]
+pub use sync::step as park;
 
 /// The README's Rust is compiled and run.
 #[cfg(doctest)]

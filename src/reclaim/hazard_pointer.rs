@@ -423,8 +423,8 @@ impl HazardPointer {
     /// `source` is aligned, and an atomic pointer of the program.
     #[inline]
     pub(crate) unsafe fn protect_at(&self, source: *const *mut c_void) -> *mut c_void {
-        // SAFETY: the caller's promise.
-        self.protect_shared(unsafe { AtomicPtr::from_ptr(source.cast_mut()) })
+        // SAFETY: the caller's promise; an atomic pointer is laid out as a pointer.
+        self.protect_shared(unsafe { &*source.cast::<AtomicPtr<c_void>>() })
     }
 
     /// # Safety
@@ -435,8 +435,8 @@ impl HazardPointer {
         ptr: *mut c_void,
         source: *const *mut c_void,
     ) -> Result<(), *mut c_void> {
-        // SAFETY: the caller's promise.
-        self.try_protect_shared(ptr, unsafe { AtomicPtr::from_ptr(source.cast_mut()) })
+        // SAFETY: as above.
+        self.try_protect_shared(ptr, unsafe { &*source.cast::<AtomicPtr<c_void>>() })
     }
 
     #[inline]
