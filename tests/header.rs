@@ -18,6 +18,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Elements and memory", "element"),
     ("Domains", "domain"),
     ("Guards", "guard"),
+    ("Hazard pointers", "hazard"),
+    ("Shared values", "shared"),
     ("Stack", "stack"),
     ("Queue", "queue"),
     ("Map", "map"),
