@@ -2,6 +2,7 @@
 //! that takes, and nothing else is held back. A guard costs less for many short reads; a hazard pointer is for a reader
 //! that may take long or stop for ever.
 //!
+//! ```text
 //!     conex_hazard *hazard;                                   // one a thread, made once
 //!     conex_hazard_new(NULL, &hazard);
 //!     ...
@@ -11,6 +12,7 @@
 //!     ...
 //!     old = atomic_exchange(&current, next);                  // unlink, then
 //!     conex_hazard_retire(NULL, old, sizeof *old, free_config, NULL);
+//! ```
 //!
 //! What is protected by hazard pointers is retired by `conex_hazard_retire`, in the same domain; `conex_domain_retire` looks
 //! at guards only, and `conex_hazard_retire` at hazard pointers only.

@@ -2,6 +2,7 @@
 //! by any thread at any time. What a load gives is a reference of its own: it may be kept for as long as one likes, without
 //! a guard, and holds back nothing else.
 //!
+//! ```text
 //!     conex_ref *first, *seen;
 //!     conex_shared *current;
 //!     conex_ref_new(NULL, &element, &config, &first);   // moves the config into a counted block
@@ -10,6 +11,7 @@
 //!     conex_shared_load(current, &seen);                // another thread's own reference
 //!     use(conex_ref_value(seen));
 //!     conex_ref_release(seen);                          // the last one ends the value, here and now
+//! ```
 //!
 //! The value ends with its last reference, on the thread that gives it up. Its memory is freed a little later, by the
 //! domain, which cannot be destroyed before the references and places that belong to it.
