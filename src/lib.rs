@@ -53,6 +53,11 @@ pub use queue::{Drain as QueueDrain, IntoIter as QueueIntoIter, PopError, Queue}
 pub use reclaim::{BarrierError, Domain, DomainStats, Guard, RetireFn};
 pub use stack::Stack;
 
+/// For `tests/park`.
+#[cfg(conex_park)]
+#[doc(hidden)]
+pub use sync::step as park;
+
 /// The README's Rust is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
