@@ -10,6 +10,8 @@
 . "$(dirname "$0")/rig.lib.sh"
 
 flags="-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-disable-isolation ${MIRIFLAGS:-}"
+# Pairs of words that are exchanged at once: Miri has no processor to ask whether it can.
+if [ "$(uname -m)" = x86_64 ]; then export RUSTFLAGS="-Ctarget-feature=+cmpxchg16b ${RUSTFLAGS:-}"; fi
 CARGO_TARGET_DIR=$target/miri-rung
 export CARGO_TARGET_DIR
 # One of each container, the map's three ways to keep its entries, the reclamation, and the C layer.

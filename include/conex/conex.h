@@ -532,7 +532,7 @@ CONEX_API conex_status conex_stack_destroy(struct conex_stack *stack);
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
  *
- * Progress: lock-free if the allocator is; allocates one node.
+ * Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
  */
 CONEX_API conex_status conex_stack_push(struct conex_stack *stack, const void *element);
 
@@ -549,7 +549,7 @@ CONEX_API conex_status conex_stack_push(struct conex_stack *stack, const void *e
  * @retval CONEX_ERR_INVALID    No array can have `n` elements.
  * @retval CONEX_ERR_NO_MEMORY  All elements are still the caller's.
  *
- * Progress: lock-free if the allocator is; allocates one node an element.
+ * Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
  */
 CONEX_API conex_status conex_stack_push_n(struct conex_stack *stack, const void *elements, size_t n, size_t *count);
 
@@ -563,7 +563,8 @@ CONEX_API conex_status conex_stack_push_n(struct conex_stack *stack, const void 
  * @retval CONEX_EMPTY
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: lock-free; does not allocate.
+ * Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+ * the stack, and does without if there is no memory for it.
  */
 CONEX_API conex_status conex_stack_pop(struct conex_stack *stack, void *element);
 
@@ -580,7 +581,8 @@ CONEX_API conex_status conex_stack_pop(struct conex_stack *stack, void *element)
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_INVALID  No array can have `n` elements.
  *
- * Progress: lock-free; does not allocate.
+ * Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+ * the stack, and does without if there is no memory for it.
  */
 CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elements, size_t n, size_t *count);
 
@@ -598,12 +600,12 @@ CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elemen
  * @retval CONEX_EMPTY
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: the step is wait-free, then lock-free, with one call an element; does not allocate.
+ * Progress: lock-free, with one call an element after the step; allocates as `conex_stack_pop`.
  */
 CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take_fn take, void *ctx, size_t *count);
 
 /**
- * Tells how many elements the stack held at a moment during the call.
+ * Tells how many elements the stack holds: an estimate while other threads push and pop, exact when they are done.
  *
  * @param stack  The stack.
  * @param len    Receives the number with `CONEX_OK`.
@@ -611,7 +613,7 @@ CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: lock-free; does not allocate.
+ * Progress: wait-free, in the number of threads that ever used the domain at once; does not allocate.
  */
 CONEX_API conex_status conex_stack_len(const struct conex_stack *stack, size_t *len);
 

@@ -27,7 +27,7 @@ impl<S: Slot> RawQueue<S> {
     ///
     /// # Safety
     /// `to` is writable for one element.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn pop(&self, to: *mut u8) -> Result<(), Nothing> {
         let lane = self.store.lane();
         let segment = self.head(&lane);

@@ -89,7 +89,7 @@ impl<S: Slot> RawQueue<S> {
     ///
     /// # Safety
     /// `element` is readable for one element.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn push(&self, element: *const u8) -> Result<(), Refused> {
         let lane = self.store.lane();
         let segment = self.tail(&lane);

@@ -19,8 +19,9 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
-//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
-//! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (queue and stack):
+//! they cost nothing while a thread stays on one block, and a stalled thread holds back that one only. Blocks that cannot
+//! be freed yet for that reason are [`waiting`]. What a thread keeps
 //! there also tells it when to step aside ([`pace`]).
 //!
 //! A [`Domain`] has a clock of its own. Containers in different domains do not hold up each other's memory; most
@@ -63,6 +64,7 @@ mod phases;
 mod pinned;
 mod retired;
 mod thread;
+mod waiting;
 
 pub use domain::{BarrierError, Domain, DomainStats};
 pub use guard::Guard;
@@ -70,3 +72,4 @@ pub(crate) use hazard::{Hazards, Lane, Role};
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
 pub use retired::RetireFn;
+pub(crate) use waiting::{Waiting, Waits};
