@@ -6,15 +6,18 @@ use super::bucket::{Bucket, CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
+use super::parked::Parked;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
-use crate::reclaim::{Domain, Limbo, Pinned};
+use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// See the module's text, and the map's.
 pub(super) struct Engine<C: Codec> {
     pub(super) current: AtomicPtr<Table>,
     pub(super) limbo: Limbo<Memory<C>>,
+    pub(super) hazards: Hazards,
+    pub(super) parked: Parked,
     pub(super) growths: AtomicU64,
     pub(super) shrinks: AtomicU64,
     pub(super) count: Count,
@@ -31,11 +34,14 @@ impl<C: Codec> Engine<C> {
         capacity: usize,
     ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
+        let hazards = if C::UNPINNED { Hazards::new(domain) } else { Hazards::unused(domain) };
         let limbo = Limbo::new(domain, Memory::new(allocator, codec))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
         Ok(Self {
             current: AtomicPtr::new(table.as_ptr()),
             limbo,
+            hazards,
+            parked: Parked::new(),
             growths: AtomicU64::new(0),
             shrinks: AtomicU64::new(0),
             count: Count::new(),
@@ -95,6 +101,12 @@ impl<C: Codec> Engine<C> {
     #[inline]
     pub(super) fn prefetch(&self, pinned: &Pinned, position: u64) {
         prefetch(self.table(pinned).bucket(position));
+    }
+
+    /// Counts `by` more bytes of nodes and entries. May run the allocator's hook.
+    #[inline]
+    pub(super) fn count_bytes(&self, pinned: &Pinned, by: isize) {
+        self.count.add_bytes(self.allocator(), pinned.shard(), by);
     }
 
     /// The number of entries: exact while nothing is under way, an estimate otherwise.
@@ -167,6 +179,10 @@ impl<C: Codec> Drop for Engine<C> {
             // SAFETY: in the chain of the current table, so not retired; nobody uses it any more.
             unsafe { Table::release(at.as_ptr(), self.allocator()) };
         }
+        // SAFETY: parked, so not retired; slots that name it are of threads that use the map no more.
+        self.parked.take(|table| unsafe { Table::release(table.as_ptr(), self.allocator()) });
+        // SAFETY: nobody counts any more: what the limbo disposes of from now on has been counted.
+        unsafe { self.count.free(self.allocator()) };
     }
 }
 

@@ -126,6 +126,18 @@ impl Header {
         self.0 & FROZEN == 0 && !(self.is_mixed() && self.count() + 1 >= COUNT_MAX)
     }
 
+    /// The cells are all there is to the bucket, and count.
+    #[inline]
+    pub(super) const fn is_plain_to_read(self) -> bool {
+        self.0 & (MIXED | MOVED) == 0
+    }
+
+    /// As `is_plain_to_read`, and they may be changed.
+    #[inline]
+    pub(super) const fn is_plain_to_write(self) -> bool {
+        self.0 & (MIXED | FROZEN) == 0
+    }
+
     /// One bit a cell: its entry exists.
     #[inline]
     pub(super) const fn valid(self) -> usize {

@@ -22,6 +22,10 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// Whether entries own anything, so that a map that is dropped must discard them.
     const OWNS: bool;
 
+    /// Whether operations protect the table by a hazard and do without a pin where the two words are all there is to an
+    /// entry.
+    const UNPINNED: bool;
+
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
 
@@ -41,19 +45,25 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
 pub(super) struct Memory<C> {
     pub(super) allocator: Allocator,
     pub(super) codec: C,
-    /// Bytes of tables that were retired and not freed yet.
-    retired_tables: AtomicUsize,
+    /// Bytes of tables that were unlinked and not freed yet.
+    old_tables: AtomicUsize,
 }
 
 impl<C: Codec> Memory<C> {
     pub(super) fn new(allocator: Allocator, codec: C) -> Self {
-        Self { allocator, codec, retired_tables: AtomicUsize::new(0) }
+        Self { allocator, codec, old_tables: AtomicUsize::new(0) }
     }
 
     /// Bytes of tables that readers still hold back.
-    pub(super) fn retired_tables(&self) -> usize {
+    pub(super) fn old_tables(&self) -> usize {
         // Relaxed: a matter of policy, not of safety.
-        self.retired_tables.load(Ordering::Relaxed)
+        self.old_tables.load(Ordering::Relaxed)
+    }
+
+    /// A table has been unlinked.
+    pub(super) fn count_old(&self, table: &Table) {
+        // Relaxed: as in `old_tables`.
+        self.old_tables.fetch_add(Table::bytes(table.log2()), Ordering::Relaxed);
     }
 }
 
@@ -65,8 +75,8 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
                 let table = block.cast::<Table>();
                 // SAFETY: retired as a table, not freed yet.
                 let bytes = Table::bytes(unsafe { (*table).log2() });
-                // Relaxed: as in `retired_tables`.
-                self.retired_tables.fetch_sub(bytes, Ordering::Relaxed);
+                // Relaxed: as in `old_tables`.
+                self.old_tables.fetch_sub(bytes, Ordering::Relaxed);
                 // SAFETY: retired once, by the winner of the exchange that unlinked it; its time has come.
                 unsafe { Table::release(table, &self.allocator) };
             }
@@ -88,9 +98,9 @@ pub(super) unsafe fn retire_table<C: Codec>(
     table: NonNull<Table>,
 ) {
     // SAFETY: not freed: it is only now retired.
-    let bytes = Table::bytes(unsafe { table.as_ref() }.log2());
-    // Relaxed: as in `retired_tables`.
-    limbo.memory().retired_tables.fetch_add(bytes, Ordering::Relaxed);
+    let this = unsafe { table.as_ref() };
+    this.note_retired();
+    let bytes = Table::bytes(this.log2());
     // SAFETY: the caller's promise; a table starts with a link.
     unsafe { limbo.retire(pinned, table.as_ptr().cast(), TABLE, bytes) };
 }

@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use super::bucket::{Bucket, CELLS, Pair};
 use super::engine::Engine;
 use super::header::Header;
-use super::memory::{Codec, retire_node, retire_table};
+use super::memory::{Codec, retire_node};
 use super::node::{Node, NodeBox};
 use super::table::Table;
 use crate::mem::NoMemory;
@@ -58,7 +58,7 @@ impl<C: Codec> Engine<C> {
             {
                 // SAFETY: frozen headers keep their node, and this thread pinned before it read this one.
                 let len = unsafe { Node::pairs(node) }.len();
-                self.count.add_bytes(pinned.shard(), -Node::bytes(len).cast_signed());
+                self.count_bytes(pinned, -Node::bytes(len).cast_signed());
                 // SAFETY: for threads that pin from now on, MOVED sends them past the parent; exactly one call of
                 // `set_moved` was the one.
                 unsafe { retire_node(&self.limbo, pinned, node, len) };
@@ -113,7 +113,7 @@ impl<C: Codec> Engine<C> {
             filling.valid = 0;
             if let Some(node) = node {
                 node.publish();
-                self.count.add_bytes(pinned.shard(), Node::bytes(surplus).cast_signed());
+                self.count_bytes(pinned, Node::bytes(surplus).cast_signed());
             }
         }
         Ok(())
@@ -170,9 +170,11 @@ impl<C: Codec> Engine<C> {
             self.current.compare_exchange(old, table.next_ptr(), Ordering::AcqRel, Ordering::Relaxed);
         // The pointer that was stored, not the one that was compared: it may be freed.
         if let Some(table) = unlinked.ok().and_then(NonNull::new) {
-            // SAFETY: the exchange took it from the only place where a thread that pins from now on could find it, and
-            // succeeds once; pinned before.
-            unsafe { retire_table(&self.limbo, pinned, table) };
+            // SAFETY: not freed: not retired yet.
+            self.limbo.memory().count_old(unsafe { table.as_ref() });
+            // SAFETY: the exchange took it from the only place where a thread that pins, or looks for a table to protect,
+            // from now on could find it, and succeeds once.
+            unsafe { self.let_go(pinned, table) };
         }
     }
 }

@@ -124,11 +124,13 @@ mod models;
 mod node;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
+mod parked;
 mod resize;
 mod room;
 mod scan;
 mod table;
 mod typed;
+mod unpinned;
 mod words;
 
 pub use hash::{MapHasher, RandomState};

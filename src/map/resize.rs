@@ -36,12 +36,8 @@ impl<C: Codec> Engine<C> {
     /// time to time, and moves a migration on.
     #[inline(always)]
     pub(super) fn follow_up(&self, pinned: &Pinned, change: Change, room: Option<Room<'_, C>>) {
-        let by = match change {
-            Change::Kept(_) | Change::Replaced(_) => 0,
-            Change::Inserted => 1,
-            Change::Removed(_) => -1,
-        };
-        let seen = if by == 0 { 1 } else { self.count.add(pinned.shard(), by) };
+        let by = change.entries();
+        let seen = if by == 0 { 1 } else { self.count.add(self.allocator(), pinned.shard(), by) };
         if room.is_some() {
             // Can run users' destructors: after everything else is in order.
             drop(room);
@@ -54,7 +50,7 @@ impl<C: Codec> Engine<C> {
     }
 
     #[cold]
-    fn look_after(&self, pinned: &Pinned, table: &Table, by: isize) {
+    pub(super) fn look_after(&self, pinned: &Pinned, table: &Table, by: isize) {
         if by > 0 {
             self.consider_growth(table);
         } else if by < 0 {
@@ -63,6 +59,9 @@ impl<C: Codec> Engine<C> {
         if table.is_migrating() {
             // Without memory the migration waits for the next writer; this operation is done.
             let _ = self.assist(pinned, table);
+        }
+        if self.parked.is_time() {
+            self.settle(pinned);
         }
     }
 
@@ -84,7 +83,7 @@ impl<C: Codec> Engine<C> {
         let floor = self.floor.load(Ordering::Relaxed) as u32;
         if table.is_migrating()
             || table.log2() <= floor
-            || self.limbo.memory().retired_tables() > Table::bytes(table.log2())
+            || self.limbo.memory().old_tables() > Table::bytes(table.log2())
         {
             return;
         }

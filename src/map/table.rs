@@ -41,6 +41,9 @@ pub(super) struct Table {
     /// [`Table::layout`].
     _apart: [u64; 12],
     pub(super) progress: Progress,
+    /// For the models: see [`Table::assert_held`].
+    #[cfg(loom)]
+    retired: crate::sync::AtomicBool,
 }
 
 /// The alignment of a table's block.
@@ -114,6 +117,8 @@ impl Table {
             period: super::resize::period(log2) as u32,
             _apart: [0; 12],
             progress: Progress::default(),
+            #[cfg(loom)]
+            retired: crate::sync::AtomicBool::new(false),
         };
         // SAFETY: within the block, aligned, ours.
         unsafe { table.write(header) };
@@ -203,6 +208,32 @@ impl Table {
         self.next
             .compare_exchange(ptr::null_mut(), next.as_ptr(), Ordering::Release, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// The table below this one in a list of unlinked tables.
+    pub(super) fn below(&self) -> *mut Self {
+        // Relaxed: acquired with the list.
+        self.link.next.load(Ordering::Relaxed).cast()
+    }
+
+    pub(super) fn set_below(&self, below: *mut Self) {
+        // Relaxed: published with the list.
+        self.link.next.store(below.cast(), Ordering::Relaxed);
+    }
+
+    /// In a model, makes sure that the table has not been retired while a slot protects it.
+    #[inline(always)]
+    pub(super) fn assert_held(&self) {
+        // Relaxed: the model tries every value that it may see.
+        #[cfg(loom)]
+        assert!(!self.retired.load(Ordering::Relaxed), "retired under a reader");
+    }
+
+    /// In a model, says that the table is retired now.
+    pub(super) fn note_retired(&self) {
+        // Relaxed: as in `assert_held`.
+        #[cfg(loom)]
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// The number of groups of a migration to `next`: a group is one parent and its children, or one child and its

@@ -52,7 +52,7 @@ use crate::sync::{AtomicPtr, Ordering, fence};
 
 /// Lanes of a thread: containers are spread over them in the order of their creation. Two containers on one lane cost a
 /// fence whenever a thread goes from one to the other.
-const LANES: usize = 8;
+const LANES: usize = if cfg!(loom) { 4 } else { 32 };
 
 /// What a container protects a block as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,12 @@ impl Hazards {
     pub(crate) fn new(domain: &Domain) -> Self {
         // Relaxed: any number will do.
         let lane = domain.shared().lanes.fetch_add(1, Ordering::Relaxed) % LANES;
-        Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane }
+        Self { lane, ..Self::unused(domain) }
+    }
+
+    /// For a container that has hazards and protects nothing with them.
+    pub(crate) fn unused(domain: &Domain) -> Self {
+        Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane: 0 }
     }
 
     /// The calling thread's slots for this container.
@@ -110,7 +115,7 @@ impl Hazards {
     pub(crate) fn lane(&self) -> Lane<'_> {
         let member = thread::member(self.shared, &self.domain);
         let slots = &raw const member.record().lanes.0[self.lane % LANES];
-        Lane { slots, _member: member, hazards: PhantomData }
+        Lane { slots, member, hazards: PhantomData }
     }
 
     /// Before [`Hazards::named`], after the blocks to be asked for were unlinked.
@@ -134,7 +139,7 @@ impl Hazards {
 /// The calling thread's slots for one container.
 pub(crate) struct Lane<'a> {
     slots: *const Slots,
-    _member: Member,
+    member: Member,
     hazards: PhantomData<&'a Hazards>,
 }
 
@@ -163,6 +168,39 @@ impl Lane<'_> {
             return block;
         }
         self.move_to(role, source, block)
+    }
+
+    /// What `source` points to, if this role protects that already.
+    #[inline(always)]
+    pub(crate) fn protected<T>(&self, role: Role, source: &AtomicPtr<T>) -> Option<*mut T> {
+        // Acquire and Relaxed: as in `protect`.
+        let block = source.load(Ordering::Acquire);
+        // Relaxed: as in `protect`.
+        ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()).then_some(block)
+    }
+
+    /// Names `block` in this role. It is protected if a load that comes after this call finds that it is not unlinked:
+    /// see invariant 2, where the container's pointer is whatever leads to the block.
+    pub(crate) fn name<T>(&self, role: Role, block: *mut T) {
+        // Relaxed: only this thread writes the slot.
+        if !ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
+            // (3) Release: ends the use of the block that was named before.
+            self.slot(role).store(block.cast(), Ordering::Release);
+            // (1)
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// This thread does not use what it protects in this role any more.
+    pub(crate) fn clear(&self, role: Role) {
+        // (3)
+        self.slot(role).store(ptr::null_mut(), Ordering::Release);
+    }
+
+    /// A small number of this thread, which no other one has at the same time.
+    #[inline(always)]
+    pub(crate) fn index(&self) -> usize {
+        self.member.index()
     }
 
     #[cold]

@@ -205,6 +205,13 @@ impl Member {
         let record = unsafe { &*self.record };
         &record.value
     }
+
+    /// A small number that no other holder of a record of the domain has at the same time.
+    #[inline(always)]
+    pub(super) fn index(&self) -> usize {
+        // SAFETY: as in `record`.
+        unsafe { &*self.record }.index
+    }
 }
 
 impl Drop for Member {

@@ -99,11 +99,7 @@ impl<T: Elements> BlobMap<T> {
     #[inline]
     pub(crate) fn read<R>(&self, key: &[u8], read: impl FnOnce(*const u8) -> R) -> Option<R> {
         match &self.inner {
-            Inner::Words(map) => {
-                let pinned = map.words.engine.pin();
-                let word = map.word(key);
-                map.words.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
-            }
+            Inner::Words(map) => map.words.engine.get_word(map.word(key)).map(|pair| read(value_in(&pair))),
             Inner::Keyed(map) => {
                 let pinned = map.engine.pin();
                 find_key(map, &pinned, key).map(|value| read((&raw const value).cast()))

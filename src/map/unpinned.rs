@@ -1,0 +1,178 @@
+//! Operations that need no pin: on entries that are nothing but two words, in cells.
+//!
+//! A pin protects three things: the table, an overflow node, and what an entry points to. Where the entry is two words and
+//! they stand in a cell, only the table is left, and a table is a block that a thread uses for millions of operations. So
+//! it is protected by a slot that goes on naming it from one operation to the next (see [`Hazards`]): in the common case
+//! with no store and no fence.
+//!
+//! What makes the bucket's own protocol work without a pin is that the version of a *plain* header never repeats in the
+//! life of its table, pin or no pin. A *mixed* header is named by the address of a node, which can come again as soon as
+//! the node is freed; so whoever meets one pins, and begins again as everybody does who works under pins.
+//!
+//! Two slots are enough. `CURRENT` names the table that `current` was seen to point to. Where a bucket has moved, `NEXT`
+//! names the table behind it, and `current` is loaded once more: if it points to either of the two, the one behind is not
+//! unlinked, and so it is protected. If it points beyond, the operation begins anew with what it points to.
+//!
+//! Code that is not the map's (the allocator's hooks, destructors of what a pin collects) can use this map on the same
+//! thread, and so change what the slots name. Therefore: no table that was had by a slot is looked at after such code ran,
+//! unless the thread pinned while the slot named it. And behind such a table is no way to the next one, pinned or not:
+//! that may have been retired before.
+
+use super::bucket::{Bucket, Pair, WordProbe};
+use super::change::{Change, Plan, Tried, try_once};
+use super::engine::Engine;
+use super::memory::Codec;
+use super::parked::{CURRENT, NEXT};
+use super::room::Room;
+use super::table::Table;
+use crate::mem::NoMemory;
+use crate::reclaim::Lane;
+use crate::sync::Ordering;
+
+impl<C: Codec> Engine<C> {
+    /// The current table, protected by the calling thread's slot until that is changed.
+    #[inline(always)]
+    pub(super) fn table_by<'l>(&self, lane: &'l Lane<'_>) -> &'l Table {
+        let table = lane.protected(CURRENT, &self.current).unwrap_or_else(|| self.move_on(lane));
+        // SAFETY: never null, and protected. The lifetime is that of the lane; the module's text says when it ends before.
+        unsafe { &*table }
+    }
+
+    /// The entry that `probe` looks for. Linearizes as [`Engine::get`].
+    #[inline(always)]
+    pub(super) fn get_word(&self, probe: impl WordProbe) -> Option<Pair> {
+        let lane = self.hazards.lane();
+        self.get_word_by(&lane, &probe)
+    }
+
+    /// As [`Engine::get_word`]; afterwards the slots may have been changed.
+    #[inline(always)]
+    pub(super) fn get_word_by(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
+        let table = self.table_by(lane);
+        let bucket = table.bucket(probe.position());
+        let header = bucket.load();
+        if header.is_plain_to_read()
+            && let Ok(found) = bucket.find_word(header, probe)
+        {
+            table.assert_held();
+            return found.map(|found| found.entry);
+        }
+        self.get_word_slow(lane, probe)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_word_slow(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
+        loop {
+            let mut table = self.table_by(lane);
+            let mut bucket = table.bucket(probe.position());
+            let mut header = bucket.load();
+            if header.is_moved() {
+                let Some(next) = self.next_by(lane, table) else { continue };
+                table = next;
+                bucket = next.bucket(probe.position());
+                header = bucket.load();
+                if header.is_moved() {
+                    // `current` has moved on, or is about to: seen by the next load, or by one of those who pin.
+                    return self.get(&self.pin(), probe);
+                }
+            }
+            if header.is_mixed() {
+                return self.get(&self.pin(), probe);
+            }
+            if let Ok(found) = bucket.find_word(header, probe) {
+                table.assert_held();
+                return found.map(|found| found.entry);
+            }
+        }
+    }
+
+    /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.
+    fn next_by<'l>(&self, lane: &'l Lane<'_>, table: &Table) -> Option<&'l Table> {
+        let next = table.next_ptr();
+        lane.name(NEXT, next);
+        // (5) Acquire: as in `table`. And it is the load that invariant 2 of the hazards asks for.
+        let now = self.current.load(Ordering::Acquire);
+        let linked = core::ptr::eq(now, table) || core::ptr::eq(now, next);
+        // SAFETY: a bucket of `table` has moved, so there is a next one; as it is not unlinked, it is protected.
+        linked.then(|| unsafe { &*next })
+    }
+
+    /// As [`Engine::change`] and [`Done::finish`](super::change::Done::finish), for a plan that is not user's code.
+    #[inline(always)]
+    pub(super) fn change_word(
+        &self,
+        probe: impl WordProbe,
+        mut plan: impl FnMut(Option<Pair>) -> Plan,
+    ) -> Result<Change, NoMemory> {
+        let lane = self.hazards.lane();
+        self.change_word_by(&lane, &probe, &mut plan)
+    }
+
+    /// As [`Engine::change_word`]; afterwards the slots may have been changed.
+    #[inline(always)]
+    pub(super) fn change_word_by(
+        &self,
+        lane: &Lane<'_>,
+        probe: &impl WordProbe,
+        plan: &mut impl FnMut(Option<Pair>) -> Plan,
+    ) -> Result<Change, NoMemory> {
+        let table = self.table_by(lane);
+        let bucket = table.bucket(probe.position());
+        let header = bucket.load();
+        let mut planned = None;
+        let mut claimed = None;
+        if header.is_plain_to_write()
+            && let Ok(found) = bucket.find_word(header, probe)
+        {
+            let mut plan = |old| Ok::<_, NoMemory>(plan(old));
+            match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
+                Tried::Done(change) => {
+                    table.assert_held();
+                    self.follow_up_by(lane, table, change);
+                    return Ok(change);
+                }
+                Tried::Claimed => claimed = Some(bucket),
+                Tried::InVain => {}
+            }
+        }
+        self.change_word_slow(claimed, probe, plan, planned)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_word_slow(
+        &self,
+        claimed: Option<&Bucket>,
+        probe: &impl WordProbe,
+        plan: &mut dyn FnMut(Option<Pair>) -> Plan,
+        planned: Option<(Option<Pair>, Plan)>,
+    ) -> Result<Change, NoMemory> {
+        // The bucket's table is still named by the slot: so it stays as long as this pin.
+        let pinned = self.pin();
+        if let Some(bucket) = claimed {
+            drop(Room::claimed(self, &pinned, bucket));
+        }
+        let mut plan = |old| Ok::<_, NoMemory>(plan(old));
+        Ok(self.change_slow(&pinned, probe, &mut plan, planned)?.finish())
+    }
+
+    /// As [`Engine::follow_up`], after a change in `table`, which was had by the lane.
+    #[inline(always)]
+    fn follow_up_by(&self, lane: &Lane<'_>, table: &Table, change: Change) {
+        let by = change.entries();
+        // Before it is counted, which can run the allocator's hook.
+        let (period, migrating) = (table.period(), table.is_migrating());
+        let seen = if by == 0 { 1 } else { self.count.add(self.allocator(), lane.index(), by) };
+        if migrating || seen & period == 0 {
+            self.look_after_pinned(by);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_after_pinned(&self, by: isize) {
+        let pinned = self.pin();
+        self.look_after(&pinned, self.table(&pinned), by);
+    }
+}
