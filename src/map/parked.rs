@@ -163,12 +163,16 @@ impl<C: Codec> Engine<C> {
     /// The current table, protected by the calling thread's slot, which names another one.
     #[cold]
     pub(super) fn move_on(&self, lane: &Lane<'_>) -> *mut Table {
-        lane.clear(NEXT);
-        lane.protect(CURRENT, &self.current);
-        if self.parked.slots_changed() {
-            self.settle(&self.pin());
+        loop {
+            lane.clear(NEXT);
+            lane.protect(CURRENT, &self.current);
+            if self.parked.slots_changed() {
+                self.settle(&self.pin());
+            }
+            // If the map has moved on meanwhile, or other code has used the lane, the slots change once more.
+            if let Some(table) = lane.protected(CURRENT, &self.current) {
+                return table;
+            }
         }
-        // Anew: other code may have used the lane.
-        lane.protect(CURRENT, &self.current)
     }
 }
