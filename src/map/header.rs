@@ -126,15 +126,9 @@ impl Header {
         self.0 & FROZEN == 0 && !(self.is_mixed() && self.count() + 1 >= COUNT_MAX)
     }
 
-    /// The cells are all there is to the bucket, and count.
+    /// Neither frozen nor mixed: the cells are all there is to the bucket, and they may be changed.
     #[inline]
-    pub(super) const fn is_plain_to_read(self) -> bool {
-        self.0 & (MIXED | MOVED) == 0
-    }
-
-    /// As `is_plain_to_read`, and they may be changed.
-    #[inline]
-    pub(super) const fn is_plain_to_write(self) -> bool {
+    pub(super) const fn is_plain(self) -> bool {
         self.0 & (MIXED | FROZEN) == 0
     }
 

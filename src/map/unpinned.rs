@@ -7,7 +7,8 @@
 //!
 //! What makes the bucket's own protocol work without a pin is that the version of a *plain* header never repeats in the
 //! life of its table, pin or no pin. A *mixed* header is named by the address of a node, which can come again as soon as
-//! the node is freed; so whoever meets one pins, and begins again as everybody does who works under pins.
+//! the node is freed. A reader that finds its entry in a cell makes sure that no node of the map has been freed meanwhile:
+//! there is a count of that. Whoever else meets such a header pins, and begins again as everybody does who works under pins.
 //!
 //! Two slots are enough. `CURRENT` names the table that `current` was seen to point to. Where a bucket has moved, `NEXT`
 //! names the table behind it, and `current` is loaded once more: if it points to either of the two, the one behind is not
@@ -18,7 +19,7 @@
 //! unless the thread pinned while the slot named it. And behind such a table is no way to the next one, pinned or not:
 //! that may have been retired before.
 
-use super::bucket::{Bucket, Pair, WordProbe};
+use super::bucket::{Bucket, Pair, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
 use super::engine::Engine;
 use super::memory::Codec;
@@ -28,6 +29,16 @@ use super::table::Table;
 use crate::mem::NoMemory;
 use crate::reclaim::Lane;
 use crate::sync::Ordering;
+
+/// Why a look at a bucket gave no answer.
+enum Elsewhere {
+    /// The entry, if there is one, is in the next table.
+    Moved,
+    /// It may be in the overflow node.
+    Node,
+    /// The bucket has changed meanwhile.
+    Changed,
+}
 
 impl<C: Codec> Engine<C> {
     /// The current table, protected by the calling thread's slot until that is changed.
@@ -49,40 +60,54 @@ impl<C: Codec> Engine<C> {
     #[inline(always)]
     pub(super) fn get_word_by(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
         let table = self.table_by(lane);
-        let bucket = table.bucket(probe.position());
-        let header = bucket.load();
-        if header.is_plain_to_read()
-            && let Ok(found) = bucket.find_word(header, probe)
-        {
-            table.assert_held();
-            return found.map(|found| found.entry);
+        if let Ok(answer) = self.look(table, table.bucket(probe.position()), probe) {
+            return answer;
         }
         self.get_word_slow(lane, probe)
+    }
+
+    /// Looks for the entry in one bucket, of a table that the calling thread protects.
+    #[inline(always)]
+    fn look(
+        &self,
+        table: &Table,
+        bucket: &Bucket,
+        probe: &impl WordProbe,
+    ) -> Result<Option<Pair>, Elsewhere> {
+        let frees = self.limbo.memory().frees();
+        let header = bucket.load();
+        if header.is_moved() {
+            return Err(Elsewhere::Moved);
+        }
+        let answer = match bucket.find_word(header, probe) {
+            Err(Stale) => Err(Elsewhere::Changed),
+            // Whether the header is mixed is not asked here: that could be guessed by nobody.
+            Ok(Some(found)) if self.limbo.memory().frees_are_still(frees) => Ok(Some(found.entry)),
+            Ok(None) if !header.is_mixed() => {
+                bucket.validate(header).map_or(Err(Elsewhere::Changed), |()| Ok(None))
+            }
+            // What a node holds may be read under a pin only.
+            Ok(_) => Err(Elsewhere::Node),
+        };
+        table.assert_held();
+        answer
     }
 
     #[cold]
     #[inline(never)]
     fn get_word_slow(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
         loop {
-            let mut table = self.table_by(lane);
-            let mut bucket = table.bucket(probe.position());
-            let mut header = bucket.load();
-            if header.is_moved() {
+            let table = self.table_by(lane);
+            let mut answer = self.look(table, table.bucket(probe.position()), probe);
+            if let Err(Elsewhere::Moved) = answer {
                 let Some(next) = self.next_by(lane, table) else { continue };
-                table = next;
-                bucket = next.bucket(probe.position());
-                header = bucket.load();
-                if header.is_moved() {
-                    // `current` has moved on, or is about to: seen by the next load, or by one of those who pin.
-                    return self.get(&self.pin(), probe);
-                }
+                answer = self.look(next, next.bucket(probe.position()), probe);
             }
-            if header.is_mixed() {
-                return self.get(&self.pin(), probe);
-            }
-            if let Ok(found) = bucket.find_word(header, probe) {
-                table.assert_held();
-                return found.map(|found| found.entry);
+            match answer {
+                Ok(answer) => return answer,
+                Err(Elsewhere::Changed) => {}
+                // Moved twice: `current` has moved on, or is about to.
+                Err(Elsewhere::Node | Elsewhere::Moved) => return self.get(&self.pin(), probe),
             }
         }
     }
@@ -122,8 +147,9 @@ impl<C: Codec> Engine<C> {
         let header = bucket.load();
         let mut planned = None;
         let mut claimed = None;
-        if header.is_plain_to_write()
+        if header.is_plain()
             && let Ok(found) = bucket.find_word(header, probe)
+            && (found.is_some() || bucket.validate(header).is_ok())
         {
             let mut plan = |old| Ok::<_, NoMemory>(plan(old));
             match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
@@ -154,7 +180,12 @@ impl<C: Codec> Engine<C> {
             drop(Room::claimed(self, &pinned, bucket));
         }
         let mut plan = |old| Ok::<_, NoMemory>(plan(old));
-        Ok(self.change_slow(&pinned, probe, &mut plan, planned)?.finish())
+        let done = match planned {
+            // The bucket was not plain; with a pin it may be simple.
+            None => self.change(&pinned, probe, plan)?,
+            Some(_) => self.change_slow(&pinned, probe, &mut plan, planned)?,
+        };
+        Ok(done.finish())
     }
 
     /// As [`Engine::follow_up`], after a change in `table`, which was had by the lane.
