@@ -45,45 +45,39 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
 pub(super) struct Memory<C> {
     pub(super) allocator: Allocator,
     pub(super) codec: C,
-    /// Bytes of tables that were unlinked and not freed yet.
-    old_tables: AtomicUsize,
+    /// Bytes of tables that were retired and not freed yet.
+    retired_tables: AtomicUsize,
     /// How many nodes were freed.
     frees: AtomicUsize,
 }
 
 impl<C: Codec> Memory<C> {
     pub(super) fn new(allocator: Allocator, codec: C) -> Self {
-        Self { allocator, codec, old_tables: AtomicUsize::new(0), frees: AtomicUsize::new(0) }
+        Self { allocator, codec, retired_tables: AtomicUsize::new(0), frees: AtomicUsize::new(0) }
     }
 
     /// Bytes of tables that readers still hold back.
-    pub(super) fn old_tables(&self) -> usize {
+    pub(super) fn retired_tables(&self) -> usize {
         // Relaxed: a matter of policy, not of safety.
-        self.old_tables.load(Ordering::Relaxed)
+        self.retired_tables.load(Ordering::Relaxed)
     }
 
     /// How many nodes were freed. As long as the number stays the same, none has come back at the address of another one:
     /// so a mixed header that is loaded after the number, and validated before it is asked for again, has not repeated.
     #[inline(always)]
     pub(super) fn frees(&self) -> usize {
-        // (9) Acquire: whoever sees a free counted sees that its node has left the header.
+        // (11) Acquire: whoever sees a free counted sees that its node has left the header.
         self.frees.load(Ordering::Acquire)
     }
 
     /// Whether there have been no more frees, for a caller that has validated a header since.
     #[inline(always)]
     pub(super) fn frees_are_still(&self, frees: usize) -> bool {
-        // (9) Acquire: if the validated header names a node whose address has come back, this follows the header change
+        // (11) Acquire: if the validated header names a node whose address has come back, this follows the header change
         // that installed it, and so the allocation, the free, and its count.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence.
         self.frees.load(Ordering::Relaxed) == frees
-    }
-
-    /// A table has been unlinked.
-    pub(super) fn count_old(&self, table: &Table) {
-        // Relaxed: as in `old_tables`.
-        self.old_tables.fetch_add(Table::bytes(table.log2()), Ordering::Relaxed);
     }
 }
 
@@ -95,14 +89,14 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
                 let table = block.cast::<Table>();
                 // SAFETY: retired as a table, not freed yet.
                 let bytes = Table::bytes(unsafe { (*table).log2() });
-                // Relaxed: as in `old_tables`.
-                self.old_tables.fetch_sub(bytes, Ordering::Relaxed);
+                // Relaxed: as in `retired_tables`.
+                self.retired_tables.fetch_sub(bytes, Ordering::Relaxed);
                 // SAFETY: retired once, by the winner of the exchange that unlinked it; its time has come.
                 unsafe { Table::release(table, &self.allocator) };
             }
             NODE => {
                 if C::UNPINNED {
-                    // (9) Release: the node has left the header, by what happened before its retirement.
+                    // (11) Release: the node has left the header, by what happened before its retirement.
                     self.frees.fetch_add(1, Ordering::Release);
                 }
                 // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
@@ -127,6 +121,8 @@ pub(super) unsafe fn retire_table<C: Codec>(
     let this = unsafe { table.as_ref() };
     this.note_retired();
     let bytes = Table::bytes(this.log2());
+    // Relaxed: as in `retired_tables`.
+    limbo.memory().retired_tables.fetch_add(bytes, Ordering::Relaxed);
     // SAFETY: the caller's promise; a table starts with a link.
     unsafe { limbo.retire(pinned, table.as_ptr().cast(), TABLE, bytes) };
 }

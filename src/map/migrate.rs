@@ -170,8 +170,6 @@ impl<C: Codec> Engine<C> {
             self.current.compare_exchange(old, table.next_ptr(), Ordering::AcqRel, Ordering::Relaxed);
         // The pointer that was stored, not the one that was compared: it may be freed.
         if let Some(table) = unlinked.ok().and_then(NonNull::new) {
-            // SAFETY: not freed: not retired yet.
-            self.limbo.memory().count_old(unsafe { table.as_ref() });
             // SAFETY: the exchange took it from the only place where a thread that pins, or looks for a table to protect,
             // from now on could find it, and succeeds once.
             unsafe { self.let_go(pinned, table) };

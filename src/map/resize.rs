@@ -83,7 +83,7 @@ impl<C: Codec> Engine<C> {
         let floor = self.floor.load(Ordering::Relaxed) as u32;
         if table.is_migrating()
             || table.log2() <= floor
-            || self.limbo.memory().old_tables() > Table::bytes(table.log2())
+            || self.limbo.memory().retired_tables() > Table::bytes(table.log2())
         {
             return;
         }
