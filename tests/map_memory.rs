@@ -11,8 +11,8 @@ mod common;
 
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::scaled;
@@ -41,20 +41,21 @@ struct Rig {
     fired: AtomicUsize,
 }
 
+unsafe impl Send for Rig {}
 unsafe impl Sync for Rig {}
 
 impl Rig {
-    fn new() -> Box<Self> {
+    fn new() -> Arc<Self> {
         let mut domain = null_mut();
         assert_eq!(unsafe { conex_domain_new(null(), &mut domain) }, CONEX_OK);
-        let mut this = Box::new(Self {
+        let this = Arc::new(Self {
             map: AtomicPtr::new(null_mut()),
             domain,
             outstanding: AtomicIsize::new(0),
             reenters: AtomicBool::new(false),
             fired: AtomicUsize::new(0),
         });
-        let ctx = (&raw mut *this).cast();
+        let ctx = Arc::as_ptr(&this).cast_mut().cast();
         let options = conex_map_options {
             struct_size: size_of::<conex_map_options>(),
             flags: 0,
@@ -92,10 +93,7 @@ impl Rig {
     }
 
     fn remove(&self, key: u64) {
-        assert_eq!(
-            unsafe { conex_map_remove(self.map(), (&raw const key).cast(), 8, null_mut()) },
-            CONEX_OK
-        );
+        assert_eq!(unsafe { conex_map_remove(self.map(), (&raw const key).cast(), 8, null_mut()) }, CONEX_OK);
     }
 
     fn buckets(&self) -> usize {
@@ -113,7 +111,7 @@ impl Rig {
         assert_eq!(unsafe { conex_domain_barrier(self.domain, u64::MAX / 2) }, CONEX_OK);
     }
 
-    fn end(self: Box<Self>) {
+    fn end(&self) {
         self.reenters.store(false, Ordering::SeqCst);
         assert_eq!(unsafe { conex_map_destroy(self.map()) }, CONEX_OK);
         assert_eq!(self.outstanding(), 0);

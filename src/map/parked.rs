@@ -57,7 +57,7 @@ impl Parked {
     /// Whether it is time for a writer to look.
     pub(super) fn is_time(&self) -> bool {
         // Relaxed: only a count.
-        self.any() && self.looks.fetch_add(1, Ordering::Relaxed) % LOOK == 0
+        self.any() && self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK)
     }
 
     /// Whether a table may be here.

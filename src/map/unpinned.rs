@@ -76,6 +76,7 @@ impl<C: Codec> Engine<C> {
     ) -> Result<Option<Pair>, Elsewhere> {
         let frees = self.limbo.memory().frees();
         let header = bucket.load();
+        table.assert_held();
         if header.is_moved() {
             return Err(Elsewhere::Moved);
         }
