@@ -187,7 +187,7 @@ impl<C: Codec> Drop for Engine<C> {
 }
 
 #[inline]
-fn prefetch(bucket: &Bucket) {
+pub(super) fn prefetch(bucket: &Bucket) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

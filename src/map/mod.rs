@@ -127,6 +127,8 @@
 //! anybody C. Click's (*A lock-free hash table*, JavaOne 2007), copy-on-write overflow ParlayHash's. The composition is
 //! new; `models/map` has the exhaustive model that it was checked with.
 
+#[cfg(all(feature = "capi", not(loom)))]
+mod batch;
 mod blob;
 mod bucket;
 mod change;
@@ -157,6 +159,8 @@ pub use hash::{MapHasher, RandomState};
 pub use typed::{Decision, ExchangeError, InsertError, Map, MapStats, Updated};
 
 #[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use batch::WordBatch;
+#[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use blob::{BlobMap, Done, Elements};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use entry::Intent;
@@ -165,4 +169,4 @@ pub(crate) use hash::{ByteHash, random_seed, spread};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use resize::Stats;
 #[cfg(all(feature = "capi", not(loom)))]
-pub(crate) use words::WordMap;
+pub(crate) use words::{Word, WordMap};

@@ -181,6 +181,11 @@ impl Table {
         position | (u64::MAX >> self.log2)
     }
 
+    /// Whether `position` is the first hash that belongs to its bucket.
+    pub(super) fn is_first(&self, position: u64) -> bool {
+        position & (u64::MAX >> self.log2) == 0
+    }
+
     /// The table that this one migrates to.
     #[inline]
     pub(super) fn next(&self) -> Option<&Self> {

@@ -21,7 +21,7 @@
 
 use super::bucket::{Bucket, Pair, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
-use super::engine::Engine;
+use super::engine::{Engine, prefetch};
 use super::memory::Codec;
 use super::parked::{CURRENT, NEXT};
 use super::room::Room;
@@ -47,6 +47,12 @@ impl<C: Codec> Engine<C> {
         let table = lane.protected(CURRENT, &self.current).unwrap_or_else(|| self.move_on(lane));
         // SAFETY: never null, and protected. The lifetime is that of the lane; the module's text says when it ends before.
         unsafe { &*table }
+    }
+
+    /// As [`Engine::prefetch`].
+    #[inline(always)]
+    pub(super) fn prefetch_by(&self, lane: &Lane<'_>, position: u64) {
+        prefetch(self.table_by(lane).bucket(position));
     }
 
     /// The entry that `probe` looks for. Linearizes as [`Engine::get`].

@@ -171,7 +171,7 @@ unsafe impl Codec for Words {
 
 /// A key under the map's bijection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word(pub(super) u64);
+pub(crate) struct Word(pub(super) u64);
 
 impl Probe for Word {
     #[inline(always)]
