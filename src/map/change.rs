@@ -162,7 +162,7 @@ impl<C: Codec> Engine<C> {
                 None => {
                     drop(room);
                     let next =
-                        table.next().expect("a table has a next one before its first bucket is frozen");
+                        table.next(pinned).expect("a table has a next one before its first bucket is frozen");
                     self.migrate(pinned, table, next, table.group_of(next, probe.position()))?;
                     table = next;
                 }

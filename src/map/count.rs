@@ -16,7 +16,7 @@ use crate::mem::Allocator;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Cells in the map itself.
-const NEAR: usize = if cfg!(any(loom, miri, conex_small)) { 4 } else { 16 };
+pub(super) const NEAR: usize = if cfg!(any(loom, miri, conex_small)) { 4 } else { 16 };
 /// Chunks of further cells, each as large as all before it together.
 const CHUNKS: usize = 12;
 
@@ -25,11 +25,12 @@ const CHUNKS: usize = 12;
 struct Cell {
     entries: AtomicUsize,
     bytes: AtomicUsize,
+    ticks: AtomicUsize,
 }
 
 impl Cell {
     fn new() -> Self {
-        Self { entries: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
+        Self { entries: AtomicUsize::new(0), bytes: AtomicUsize::new(0), ticks: AtomicUsize::new(0) }
     }
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Count {
     shared: Cell,
 }
 
-/// Adds to a word that only the calling thread writes.
+/// Adds to a word that only the calling thread writes, or that may lose an addition.
 #[inline(always)]
 fn add(word: &AtomicUsize, by: isize) -> usize {
     // Relaxed, both: see the module's text.
@@ -87,6 +88,12 @@ impl Count {
             Some(cell) => add(&cell.bytes, by),
             None => self.add_far(allocator, index, 0, by),
         };
+    }
+
+    /// Counts what is done from time to time only: roughly, as threads beyond the near ones share the count of one of these.
+    #[inline]
+    pub(super) fn tick(&self, index: usize) -> usize {
+        add(&self.near[index % NEAR].ticks, 1)
     }
 
     #[cold]

@@ -90,7 +90,7 @@ impl<C: Codec> Engine<C> {
             let bucket = table.bucket(probe.position());
             let header = bucket.load();
             if header.is_moved() {
-                table = table.next().expect("a table has a next one before its first bucket is frozen");
+                table = table.next(pinned).expect("a table has a next one before its first bucket is frozen");
             } else if let Ok(found) = bucket.find(header, probe) {
                 return found.map(|found| found.entry);
             }
@@ -120,6 +120,8 @@ impl<C: Codec> Engine<C> {
         while let Some(at) = table {
             // SAFETY: `current` and what follows it are alive until the engine's drop has freed them.
             let at = unsafe { at.as_ref() };
+            // SAFETY: as above.
+            let next = unsafe { at.next_ptr().as_ref() };
             for index in 0..at.len() {
                 let bucket = at.at(index);
                 let header = bucket.load();
@@ -130,7 +132,7 @@ impl<C: Codec> Engine<C> {
                     // In a half-done migration the entries of a live child are the child's.
                     let position = self.codec().position(pair.key);
                     let taken = header.is_frozen()
-                        && at.next().is_some_and(|next| !next.bucket(position).load().is_virgin());
+                        && next.is_some_and(|next| !next.bucket(position).load().is_virgin());
                     if !taken {
                         visit(self, pair);
                     }
@@ -143,7 +145,7 @@ impl<C: Codec> Engine<C> {
                     unsafe { Node::pairs(node) }.iter().for_each(|&pair| entry(pair));
                 }
             }
-            table = at.next().map(NonNull::from);
+            table = NonNull::new(at.next_ptr());
         }
     }
 

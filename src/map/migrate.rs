@@ -124,7 +124,7 @@ impl<C: Codec> Engine<C> {
     /// # Errors
     /// [`NoMemory`] for an overflow node. The next call tries again.
     pub(super) fn assist(&self, pinned: &Pinned, table: &Table) -> Result<(), NoMemory> {
-        let Some(next) = table.next() else { return Ok(()) };
+        let Some(next) = table.next(pinned) else { return Ok(()) };
         let groups = table.groups(next);
         let chunk = (CHUNK * groups / table.len().max(next.len())).max(1);
         let progress = &table.progress;

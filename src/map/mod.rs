@@ -118,7 +118,8 @@
 //! by the thread whose exchange took them out. Words are not retired at all. A table is unlinked by the winner of the
 //! exchange of `current`, parked as long as a slot names it ([`parked`]), and then retired. A stalled pin holds back what is
 //! retired meanwhile: old tables among it, so the map does not shrink while more than its own size of them is waiting. A
-//! thread that has stopped using the map holds back the table that it used last, and the next one if it was migrating.
+//! thread that has stopped using the map holds back the table that it used last, and the next one if it was migrating; that
+//! stops nobody, and parked tables do not count against a shrink.
 //!
 //! # References
 //!

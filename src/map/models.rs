@@ -9,6 +9,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::change::{Change, Plan};
+use super::count::{Count, NEAR};
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::words::{Word, Words};
@@ -255,7 +256,7 @@ fn two_helpers_shrink() {
             let pinned = map.pin();
             let table = map.table(&pinned);
             // Both on the same group.
-            if let Some(next) = table.next() {
+            if let Some(next) = table.next(&pinned) {
                 map.migrate(&pinned, table, next, 0).unwrap();
             }
         });
@@ -400,6 +401,8 @@ fn unpinned_writer_while_the_table_is_replaced() {
 /// A table that was parked because a slot named it is retired when that thread has moved on, by one side or the other.
 #[test]
 fn parked_tables_are_not_overlooked() {
+    // Not loom's: counts over all executions.
+    static PARKED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     loom::model(|| {
         let map = map();
         begin(&map, 1, 2);
@@ -410,13 +413,36 @@ fn parked_tables_are_not_overlooked() {
                 get_word(&map, C);
                 get_word(&map, C);
                 let lane = map.hazards.lane();
-                map.table_by(&lane).log2()
+                // SAFETY: used here only.
+                unsafe { map.table_by(&lane) }.log2()
             })
         };
         assist(&map);
+        let parked = map.parked.any();
         if other.join().unwrap() == 2 {
             assert!(!map.parked.any(), "nobody has used the old table since");
         }
+        PARKED.fetch_add(parked.into(), std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(PARKED.load(std::sync::atomic::Ordering::Relaxed) > 0, "else this tests nothing");
+}
+
+/// Two threads whose counting cells are in a chunk that is not there yet: no count is lost, and no chunk.
+#[test]
+fn far_cells_are_made_once() {
+    loom::model(|| {
+        let count = Arc::new((Count::new(), Allocator::process()));
+        let add = |index| {
+            let count = count.clone();
+            thread::spawn(move || assert_eq!(count.0.add(&count.1, index, 1), 1))
+        };
+        let (one, other) = (add(NEAR), add(NEAR + 1));
+        count.0.add(&count.1, 0, -1);
+        one.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(count.0.entries(), 1);
+        // SAFETY: the last call.
+        unsafe { count.0.free(&count.1) };
     });
 }
 

@@ -5,11 +5,17 @@
 //! until no slot names it. Then it is *retired*, so that threads that were pinned meanwhile keep it too, among them those
 //! that pinned while they had it by a slot.
 //!
-//! Whoever changes its slot to another table looks here afterwards; so does a writer from time to time, for the slots of
-//! threads that ended. None is overlooked: the two sides write and read in opposite order, with a fence between. One puts
-//! the table here, then looks whether a slot has changed; the other changes its slot and counts that, then looks here.
+//! Whoever changes its slot to another table of the map looks here afterwards, and no table is overlooked: the two sides
+//! write and read in opposite order, with a fence between. One puts the table here, then looks whether a slot has changed;
+//! the other changes its slot and counts that, then looks here.
 //!
-//! At most two tables stay for each thread that does not come back: its slots name no more.
+//! A slot can also change without a word to the map: when its thread ends, or goes over to another container on the same
+//! lane; and a thread that uses the map under pins alone leaves its slot as it is. For these, one in [`LOOK`] changes of
+//! each thread looks here, and so does whoever asks for the figures, for room, or for a smaller table.
+//!
+//! At most two tables stay for each thread that stands still outside of operations: its slots name no more. One that
+//! stands still in the middle of this module's work has a list in its hands, and a pin, which holds back all tables that
+//! are retired from then on.
 
 use core::ptr::{self, NonNull};
 
@@ -27,22 +33,22 @@ const LISTS: usize = if cfg!(loom) { 1 } else { 4 };
 pub(super) const CURRENT: Role = Role::Head;
 pub(super) const NEXT: Role = Role::Tail;
 
-/// How many writers that look at the load pass by, for one that looks here.
-const LOOK: usize = 16;
+/// How many changes of a thread pass by, for one that looks here.
+const LOOK: usize = 1024;
 
 /// See the module's text. Each list is a stack of tables, linked by [`Table::below`].
 pub(super) struct Parked {
     lists: [AtomicPtr<Table>; LISTS],
     /// How often a thread has changed its slots.
     changes: AtomicUsize,
-    /// How often a writer has thought of looking.
-    looks: AtomicUsize,
+    /// The size of all tables here: at no time less than that of those in the lists.
+    bytes: AtomicUsize,
 }
 
 impl Parked {
     pub(super) fn new() -> Self {
         let lists = core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
-        Self { lists, changes: AtomicUsize::new(0), looks: AtomicUsize::new(0) }
+        Self { lists, changes: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
     }
 
     /// The calling thread has changed its slots. True: it should [`settle`](Engine::settle) what is here.
@@ -54,22 +60,23 @@ impl Parked {
         self.any()
     }
 
-    /// Whether it is time for a writer to look.
-    pub(super) fn is_time(&self) -> bool {
-        // Relaxed: only a count.
-        self.any() && self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK)
+    /// Whether a table may be here.
+    #[inline(always)]
+    pub(super) fn any(&self) -> bool {
+        self.bytes() != 0
     }
 
-    /// Whether a table may be here.
-    pub(super) fn any(&self) -> bool {
+    /// The size of the tables that are here.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> usize {
         // Relaxed: a hint; where it must not be out of date, a fence came before.
-        self.lists.iter().any(|list| !list.load(Ordering::Relaxed).is_null())
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Takes out every table and calls `each` with it.
     pub(super) fn take(&self, mut each: impl FnMut(NonNull<Table>)) {
         for list in &self.lists {
-            // Relaxed: a hint; as in `any`.
+            // Relaxed: a hint, as in `bytes`.
             if list.load(Ordering::Relaxed).is_null() {
                 continue;
             }
@@ -77,7 +84,10 @@ impl Parked {
             let mut at = list.swap(ptr::null_mut(), Ordering::Acquire);
             while let Some(table) = NonNull::new(at) {
                 // SAFETY: the swap made the list this thread's, and what is parked is not freed.
-                at = unsafe { table.as_ref() }.below();
+                let this = unsafe { table.as_ref() };
+                at = this.below();
+                // Relaxed: no longer in a list, which came before.
+                self.bytes.fetch_sub(Table::bytes(this.log2()), Ordering::Relaxed);
                 each(table);
             }
         }
@@ -91,6 +101,8 @@ impl Parked {
         // SAFETY: not freed: it is not retired.
         let this = unsafe { table.as_ref() };
         this.set_below(ptr::null_mut());
+        // Relaxed: not in a list yet; the Release below, and the fence before a look that must see it, come after.
+        self.bytes.fetch_add(Table::bytes(this.log2()), Ordering::Relaxed);
         for list in &self.lists {
             // (8) Release: publishes the link, and that the table was unlinked. Relaxed on failure: nothing was learned.
             let put =
@@ -133,15 +145,27 @@ impl<C: Codec> Engine<C> {
         unsafe { retire_table(&self.limbo, pinned, table) };
     }
 
-    /// Retires the parked tables that no slot names any more. May run users' destructors and the allocator's hook.
+    /// Whether the thread whose number is `index`, and which has changed something, should [`settle`](Engine::settle)
+    /// what is parked.
+    #[inline(always)]
+    pub(super) fn is_time_to_settle(&self, index: usize) -> bool {
+        // In a model, which makes far fewer changes, only more to explore.
+        cfg!(not(loom)) && self.parked.any() && self.count.tick(index).is_multiple_of(LOOK)
+    }
+
+    /// Retires the parked tables that no slot names any more, and no other thread has in its hands. The calling thread's
+    /// own slots keep none. May run users' destructors and the allocator's hook.
     #[cold]
     pub(super) fn settle(&self, pinned: &Pinned) {
+        let lane = self.hazards.lane();
         while self.parked.any() {
             // (9) Acquire: the slots as they are when this many changes have been counted, or later.
             let changes = self.parked.changes.load(Ordering::Acquire);
             let mut kept = false;
             self.hazards.before_scan();
             self.parked.take(|table| {
+                // As in `let_go`. Not counted as a change: while it is in this thread's hands, nobody else looks for it.
+                lane.leave(table.as_ptr());
                 if self.hazards.named(table.as_ptr()) {
                     kept = true;
                     // SAFETY: it was parked, and the calling thread took it.
@@ -176,3 +200,6 @@ impl<C: Codec> Engine<C> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -65,7 +65,7 @@ impl<C: Codec> Engine<C> {
             let bucket = table.bucket(first);
             let header = bucket.load();
             if header.is_moved() {
-                table = table.next().expect("a table has a next one before its first bucket is frozen");
+                table = table.next(pinned).expect("a table has a next one before its first bucket is frozen");
                 continue;
             }
             let cells = core::array::from_fn(|cell| bucket.entry(header, cell));
@@ -121,8 +121,9 @@ impl<C: Codec> Engine<C> {
                 match self.empty_bucket(&pinned, table.bucket(first), |pair| taken(&pinned, pair))? {
                     Some(()) => break,
                     None => {
-                        let next =
-                            table.next().expect("a table has a next one before its first bucket is frozen");
+                        let next = table
+                            .next(&pinned)
+                            .expect("a table has a next one before its first bucket is frozen");
                         self.migrate(&pinned, table, next, table.group_of(next, first))?;
                         table = next;
                     }

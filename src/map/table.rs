@@ -10,7 +10,7 @@ use super::bucket::Bucket;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 use super::pages;
 use crate::mem::{Allocator, NoMemory};
-use crate::reclaim::Link;
+use crate::reclaim::{Link, Pinned};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// The smallest table: 2 to this power.
@@ -186,10 +186,11 @@ impl Table {
         position & (u64::MAX >> self.log2) == 0
     }
 
-    /// The table that this one migrates to.
+    /// The table that this one migrates to, for a caller that came to this one from the current table under `pinned`: not
+    /// by its slot, which does not keep the next one.
     #[inline]
-    pub(super) fn next(&self) -> Option<&Self> {
-        // SAFETY: null, or published by `set_next`; freed after this table was, or with it, so it outlives the borrow.
+    pub(super) fn next<'p>(&'p self, _pinned: &'p Pinned) -> Option<&'p Self> {
+        // SAFETY: null, or published by `set_next`. It is retired after this table was unlinked, and so after the pin.
         unsafe { self.next_ptr().as_ref() }
     }
 

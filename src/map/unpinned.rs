@@ -16,8 +16,11 @@
 //!
 //! Code that is not the map's (the allocator's hooks, destructors of what a pin collects) can use this map on the same
 //! thread, and so change what the slots name. Therefore: no table that was had by a slot is looked at after such code ran,
-//! unless the thread pinned while the slot named it. And behind such a table is no way to the next one, pinned or not:
-//! that may have been retired before.
+//! unless the thread pinned while the slot named it. Nor is a reference to it, or to a bucket of it, an argument of a
+//! function that can run such code: an argument must be valid until the function returns. And behind such a table is no
+//! way to the next one, pinned or not: that may have been retired before.
+
+use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
@@ -42,17 +45,22 @@ enum Elsewhere {
 
 impl<C: Codec> Engine<C> {
     /// The current table, protected by the calling thread's slot until that is changed.
+    ///
+    /// # Safety
+    /// The table is used, and is an argument of a running function, only until code that is not the map's runs on this
+    /// thread, unless the thread pins before. No table behind it is looked at but one had by `next_by`.
     #[inline(always)]
-    pub(super) fn table_by<'l>(&self, lane: &'l Lane<'_>) -> &'l Table {
+    pub(super) unsafe fn table_by<'l>(&self, lane: &'l Lane<'_>) -> &'l Table {
         let table = lane.protected(CURRENT, &self.current).unwrap_or_else(|| self.move_on(lane));
-        // SAFETY: never null, and protected. The lifetime is that of the lane; the module's text says when it ends before.
+        // SAFETY: never null, and protected as long as the slot stays as it is: that is the caller's promise.
         unsafe { &*table }
     }
 
     /// As [`Engine::prefetch`].
     #[inline(always)]
     pub(super) fn prefetch_by(&self, lane: &Lane<'_>, position: u64) {
-        prefetch(self.table_by(lane).bucket(position));
+        // SAFETY: used here only.
+        prefetch(unsafe { self.table_by(lane) }.bucket(position));
     }
 
     /// The entry that `probe` looks for. Linearizes as [`Engine::get`].
@@ -65,7 +73,8 @@ impl<C: Codec> Engine<C> {
     /// As [`Engine::get_word`]; afterwards the slots may have been changed.
     #[inline(always)]
     pub(super) fn get_word_by(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
-        let table = self.table_by(lane);
+        // SAFETY: `look` runs no other code.
+        let table = unsafe { self.table_by(lane) };
         if let Ok(answer) = self.look(table, table.bucket(probe.position()), probe) {
             return answer;
         }
@@ -104,7 +113,8 @@ impl<C: Codec> Engine<C> {
     #[inline(never)]
     fn get_word_slow(&self, lane: &Lane<'_>, probe: &impl WordProbe) -> Option<Pair> {
         loop {
-            let table = self.table_by(lane);
+            // SAFETY: until the pin below, nothing runs other code.
+            let table = unsafe { self.table_by(lane) };
             let mut answer = self.look(table, table.bucket(probe.position()), probe);
             if let Err(Elsewhere::Moved) = answer {
                 let Some(next) = self.next_by(lane, table) else { continue };
@@ -122,12 +132,23 @@ impl<C: Codec> Engine<C> {
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.
     fn next_by<'l>(&self, lane: &'l Lane<'_>, table: &Table) -> Option<&'l Table> {
         let next = table.next_ptr();
+        table.assert_held();
         lane.name(NEXT, next);
         // (5) Acquire: as in `table`. And it is the load that invariant 2 of the hazards asks for.
         let now = self.current.load(Ordering::Acquire);
-        let linked = core::ptr::eq(now, table) || core::ptr::eq(now, next);
+        let linked = if core::ptr::eq(now, next) {
+            // Not `next`, which was loaded before it was named: that may be the pointer to a table that was freed, and to
+            // whose address another one has come.
+            now
+        } else if core::ptr::eq(now, table) {
+            next
+        } else {
+            return None;
+        };
         // SAFETY: a bucket of `table` has moved, so there is a next one; as it is not unlinked, it is protected.
-        linked.then(|| unsafe { &*next })
+        let next = unsafe { &*linked };
+        next.assert_held();
+        Some(next)
     }
 
     /// As [`Engine::change`] and [`Done::finish`](super::change::Done::finish), for a plan that is not user's code.
@@ -149,9 +170,11 @@ impl<C: Codec> Engine<C> {
         probe: &impl WordProbe,
         plan: &mut impl FnMut(Option<Pair>) -> Plan,
     ) -> Result<Change, NoMemory> {
-        let table = self.table_by(lane);
+        // SAFETY: other code runs only after a pin, in `change_word_slow`, and in `follow_up_by`, which gets no part of it.
+        let table = unsafe { self.table_by(lane) };
         let bucket = table.bucket(probe.position());
         let header = bucket.load();
+        table.assert_held();
         let mut planned = None;
         let mut claimed = None;
         if header.is_plain()
@@ -162,10 +185,12 @@ impl<C: Codec> Engine<C> {
             match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
                 Tried::Done(change) => {
                     table.assert_held();
-                    self.follow_up_by(lane, table, change);
+                    if !matches!(change, Change::Kept(_)) {
+                        self.follow_up_by(lane, table.period(), table.is_migrating(), change);
+                    }
                     return Ok(change);
                 }
-                Tried::Claimed => claimed = Some(bucket),
+                Tried::Claimed => claimed = Some(NonNull::from(bucket)),
                 Tried::InVain => {}
             }
         }
@@ -176,15 +201,17 @@ impl<C: Codec> Engine<C> {
     #[inline(never)]
     fn change_word_slow(
         &self,
-        claimed: Option<&Bucket>,
+        claimed: Option<NonNull<Bucket>>,
         probe: &impl WordProbe,
         plan: &mut dyn FnMut(Option<Pair>) -> Plan,
         planned: Option<(Option<Pair>, Plan)>,
     ) -> Result<Change, NoMemory> {
-        // The bucket's table is still named by the slot: so it stays as long as this pin.
+        // The bucket's table is still named by the slot: so it stays as long as this pin. Not longer, so the bucket is not
+        // a reference where it is an argument.
         let pinned = self.pin();
         if let Some(bucket) = claimed {
-            drop(Room::claimed(self, &pinned, bucket));
+            // SAFETY: as above.
+            drop(Room::claimed(self, &pinned, unsafe { bucket.as_ref() }));
         }
         let mut plan = |old| Ok::<_, NoMemory>(plan(old));
         let done = match planned {
@@ -195,15 +222,17 @@ impl<C: Codec> Engine<C> {
         Ok(done.finish())
     }
 
-    /// As [`Engine::follow_up`], after a change in `table`, which was had by the lane.
+    /// As [`Engine::follow_up`], after a change in a table that looks at its load once in `period` and is `migrating` or
+    /// not. Not the table itself: to count can run the allocator's hook.
     #[inline(always)]
-    fn follow_up_by(&self, lane: &Lane<'_>, table: &Table, change: Change) {
+    fn follow_up_by(&self, lane: &Lane<'_>, period: usize, migrating: bool, change: Change) {
         let by = change.entries();
-        // Before it is counted, which can run the allocator's hook.
-        let (period, migrating) = (table.period(), table.is_migrating());
-        let seen = if by == 0 { 1 } else { self.count.add(self.allocator(), lane.index(), by) };
-        if migrating || seen & period == 0 {
+        let seen = if by == 0 { 0 } else { self.count.add(self.allocator(), lane.index(), by) };
+        if migrating || by != 0 && seen & period == 0 {
             self.look_after_pinned(by);
+        }
+        if self.is_time_to_settle(lane.index()) {
+            self.settle_pinned();
         }
     }
 
@@ -212,5 +241,11 @@ impl<C: Codec> Engine<C> {
     fn look_after_pinned(&self, by: isize) {
         let pinned = self.pin();
         self.look_after(&pinned, self.table(&pinned), by);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_pinned(&self) {
+        self.settle(&self.pin());
     }
 }

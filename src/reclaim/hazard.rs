@@ -108,6 +108,12 @@ impl Hazards {
         Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane: 0 }
     }
 
+    /// Whether the two containers share the slots of each thread.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn share_a_lane(&self, other: &Self) -> bool {
+        self.lane == other.lane
+    }
+
     /// The calling thread's slots for this container.
     ///
     /// Progress: lock-free; allocates on the thread's first use of the domain.
@@ -213,7 +219,9 @@ impl Lane<'_> {
             // Acquire: as in `protect`.
             let now = source.load(Ordering::Acquire);
             if ptr::eq(now, block) {
-                return block;
+                // Not `block`, which was loaded before it was named: that may be the pointer to a block that was freed, and
+                // to whose address another one has come.
+                return now;
             }
             block = now;
         }
