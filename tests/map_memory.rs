@@ -125,12 +125,12 @@ unsafe fn reenter(rig: &Rig) {
     }
     // Operations on the map, enough to replace its table, from inside of one.
     let key = 1_u64 << 40 | rig.fired.fetch_add(1, Ordering::SeqCst) as u64;
-    for more in 0..8 {
+    for more in 0..if cfg!(miri) { 2 } else { 8 } {
         let key = key + (more << 20);
         unsafe {
             conex_map_fetch_add(rig.map(), (&raw const key).cast(), 8, 1, null_mut());
             conex_map_shrink(rig.map());
-            conex_map_reserve(rig.map(), 64 << (more % 8));
+            conex_map_reserve(rig.map(), 64 << if cfg!(miri) { 0 } else { more });
             conex_map_remove(rig.map(), (&raw const key).cast(), 8, null_mut());
             conex_domain_flush(rig.domain);
         }
@@ -222,7 +222,7 @@ fn idle_threads_hold_back_two_tables() {
 fn a_hook_may_use_the_map() {
     let rig = Rig::new();
     let arm = || rig.reenters.store(true, Ordering::SeqCst);
-    let many = if cfg!(miri) { 60 } else { 2_000 };
+    let many = if cfg!(miri) { 40 } else { 2_000 };
     for key in 0..many {
         arm();
         rig.insert(key);
@@ -249,7 +249,7 @@ fn a_hook_may_use_the_map() {
         rig.remove(key);
         assert_eq!(rig.get(key), None);
     }
-    assert!(rig.fired.load(Ordering::SeqCst) > 10, "the hooks have used the map");
+    assert!(rig.fired.load(Ordering::SeqCst) > 2, "the hooks have used the map");
     rig.end();
 }
 

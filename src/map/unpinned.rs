@@ -130,6 +130,16 @@ impl<C: Codec> Engine<C> {
         linked.then(|| unsafe { &*next })
     }
 
+    /// The bucket in the table behind `table` that a writer goes on in when the one in `table` has moved. `None`: it needs a
+    /// closer look.
+    #[cold]
+    #[inline(never)]
+    fn child_by<'l>(&self, lane: &'l Lane<'_>, table: &Table, position: u64) -> Option<&'l Bucket> {
+        let next = self.next_by(lane, table)?;
+        // When the table shrinks, the other parents of the group may not have moved yet.
+        (next.log2() >= table.log2()).then(|| next.bucket(position))
+    }
+
     /// As [`Engine::change`] and [`Done::finish`](super::change::Done::finish), for a plan that is not user's code.
     #[inline(always)]
     pub(super) fn change_word(
@@ -150,8 +160,14 @@ impl<C: Codec> Engine<C> {
         plan: &mut impl FnMut(Option<Pair>) -> Plan,
     ) -> Result<Change, NoMemory> {
         let table = self.table_by(lane);
-        let bucket = table.bucket(probe.position());
-        let header = bucket.load();
+        let mut bucket = table.bucket(probe.position());
+        let mut header = bucket.load();
+        if header.is_moved()
+            && let Some(child) = self.child_by(lane, table, probe.position())
+        {
+            bucket = child;
+            header = bucket.load();
+        }
         let mut planned = None;
         let mut claimed = None;
         if header.is_plain()
