@@ -13,7 +13,7 @@ lint() {
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }
 
-commit="lint guarantees bounds model asan memory life linearizability suspend valgrind fuzz tsan loom"
+commit="lint guarantees bounds model park asan memory life linearizability suspend valgrind fuzz tsan loom"
 # The C++ unit and stress tests once more, with another compiler and under the sanitizers: minutes each.
 soak="$commit miri planted coverage preset-dev preset-clang preset-asan preset-tsan"
 names=$*

@@ -23,7 +23,7 @@ set(CONEX_SHARED_FILE "${conex_shared_file}")
 set(CONEX_SHARED_SONAME "${conex_shared_soname}")
 configure_package_config_file(cmake/conexConfig.cmake.in "${PROJECT_BINARY_DIR}/package/conexConfig.cmake"
   INSTALL_DESTINATION "${package_dir}"
-  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_DATADIR)
 # Before 1.0 a minor version may break: 0.2 is no answer to a request for 0.1.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/conexConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/package/conexConfig.cmake" "${PROJECT_BINARY_DIR}/package/conexConfigVersion.cmake"
@@ -34,9 +34,13 @@ file(RELATIVE_PATH CONEX_PC_PREFIX "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${C
 string(REGEX REPLACE "/$" "" CONEX_PC_PREFIX "${CONEX_PC_PREFIX}")
 file(RELATIVE_PATH CONEX_PC_LIBDIR "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")
 file(RELATIVE_PATH CONEX_PC_INCLUDEDIR "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
+file(RELATIVE_PATH CONEX_PC_DATADIR "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_DATADIR}")
 list(JOIN conex_native_libs " " CONEX_PC_PRIVATE)
 configure_file(cmake/conex.pc.in "${PROJECT_BINARY_DIR}/package/conex.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/package/conex.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT devel)
+
+# For users whose own program is built with ThreadSanitizer.
+install(FILES "${PROJECT_SOURCE_DIR}/cpp-tests/support/tsan.supp" DESTINATION "${CMAKE_INSTALL_DATADIR}/conex" COMPONENT devel)
 
 file(GLOB licences CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/LICENSE*")
 if(licences)

@@ -49,9 +49,14 @@ mod sync;
 pub use map::{Decision, ExchangeError, InsertError, Map, MapHasher, MapStats, RandomState, Updated};
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
-pub use queue::{PopError, Queue};
+pub use queue::{Drain as QueueDrain, IntoIter as QueueIntoIter, PopError, Queue};
 pub use reclaim::{BarrierError, Domain, DomainStats, Guard, RetireFn};
 pub use stack::Stack;
+
+/// For `tests/park`.
+#[cfg(conex_park)]
+#[doc(hidden)]
+pub use sync::step as park;
 
 /// The README's Rust is compiled and run.
 #[cfg(doctest)]

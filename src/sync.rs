@@ -1,9 +1,16 @@
 //! The only file that names the standard library's atomics.
 //!
 //! Everything that orders memory comes from here, so that one switch, `--cfg loom`, replaces it by loom's instrumented
-//! twins and a model checker can run the same code. `tests/house.rs` keeps the other files honest.
+//! twins and a model checker can run the same code; another, `--cfg conex_park`, by atomics that stop a thread between two
+//! accesses ([`step`]). `tests/house.rs` keeps the other files honest.
 
-#[cfg(not(loom))]
+#[cfg(conex_park)]
+pub mod step;
+
+#[cfg(conex_park)]
+pub(crate) use step::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+
+#[cfg(not(any(loom, conex_park)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 
 #[cfg(loom)]

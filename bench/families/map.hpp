@@ -284,6 +284,8 @@ public:
                     expect += change;
                     if (!fine) return;
                 }
+            if constexpr (std::is_same_v<Key, word_key>)
+                if (&x == &mixes[0] && !batches_run(p, r, name + "/batch-32-uniform-2t", m, n, 2)) return;
         }
         S me(m);
         typename Key::store key;
@@ -460,6 +462,37 @@ private:
         change = delta;
         if (wrong != 0) r.fail(id, "%llu reads got another entry's value", u(wrong));
         else if (!churn && missed != 0) r.fail(id, "%llu reads missed a key that nobody erased", u(missed));
+        r.figure(id, "throughput", "Mops/s", true, total(counts, threads) / seconds * 1e-6);
+        r.figure(id, "fairness", "least/most", true, fairness(counts, threads));
+        return !r.failed();
+    }
+
+    // Threads read present keys, 32 in a call where there is such a call.
+    static bool batches_run(const params& p, report& r, const std::string& id, M& m, std::uint32_t n, int threads) {
+        constexpr unsigned batch = 32;
+        thread_count counts[max_threads];
+        std::atomic<std::uint64_t> wrong{0};
+        const double seconds = timed(p, threads, counts, [&](int t, starter& s, thread_count& c) {
+            S me(m);
+            typename Key::store key;
+            K keys[batch];
+            V values[batch];
+            std::uint32_t drawn[batch];
+            rng random(p.seed * 31 + static_cast<unsigned>(t));
+            std::uint64_t bad = 0;
+            loop(s, c, [&]() -> std::uint64_t {
+                for (unsigned k = 0; k < batch; ++k) {
+                    drawn[k] = static_cast<std::uint32_t>(((random.next() >> 32) * n) >> 32);
+                    keys[k] = key.at(drawn[k]);
+                }
+                bad += get_n(me, keys, values, batch) != batch;
+                for (unsigned k = 0; k < batch; ++k) bad += !mark::right(values[k], drawn[k]);
+                tick(me);
+                return batch;
+            });
+            wrong += bad;
+        });
+        if (wrong != 0) r.fail(id, "%llu batches missed a key, or values were another entry's", u(wrong));
         r.figure(id, "throughput", "Mops/s", true, total(counts, threads) / seconds * 1e-6);
         r.figure(id, "fairness", "least/most", true, fairness(counts, threads));
         return !r.failed();

@@ -105,10 +105,14 @@ class Results:
         return " · ".join(c[k] for k in ("order", "bound", "progress", "memory") if c[k])
 
     def same_kind(self, family, who):
-        """Whether a contestant promises what conex does: strict order over all producers, no bound, no size fixed in advance."""
+        """Whether a contestant is for the same use: strict order over all producers, no bound, no size fixed in advance."""
         c = self.contestants[(family, who)]
         if family == "queue":
             return c["order"] == "FIFO" and c["bound"] == "unbounded"
         if family == "map":
-            return c["bound"] == "grows"
-        return True
+            return c["bound"] == "grows" and c["memory"] != "no concurrent erase"
+        return c["bound"] == "unbounded"
+
+    def same_promise(self, family, who):
+        """Whether it is also lock-free, as conex is."""
+        return self.same_kind(family, who) and self.contestants[(family, who)]["progress"] in ("lock-free", "wait-free")

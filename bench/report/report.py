@@ -110,42 +110,45 @@ class Reasons:
         return "**no reason known yet**"
 
 
-def beaten(cell):
-    """The best peer where it is ahead of the best conex form, else None."""
-    ours, peer = cell.ours(), cell.best_peer()
+def beaten(cell, admit=lambda who: True):
+    """The best peer of those admitted where it is ahead of the best conex form, else None."""
+    ours, peer = cell.ours(), cell.best_peer(admit)
     if ours is None or peer is None:
         return None
     a, b = cell.middle(peer), cell.middle(ours)
     return peer if (a > b if cell.better == "more" else a < b) else None
 
 
-def place_among_equals(results, cell):
-    equals = [w for w in cell.ranking() if w.startswith(OURS) or results.same_kind(cell.family, w)]
-    peers_ahead = 0
-    for who in equals:
-        if who.startswith(OURS):
-            return peers_ahead + 1
-        peers_ahead += 1
-    return None
+def contested(results):
+    """The cells in which conex and a peer have figures."""
+    return [c for f in FAMILIES for c in results.of(f) if c.ours() and c.best_peer()]
 
 
-def losses(results, reasons):
-    rows = ["| cell | first | its figure | best conex | its figure | times conex | conex's place among "
-            "those that promise as much | why |", "|:--|:--|--:|:--|--:|--:|--:|:--|"]
-    n = 0
-    for family in FAMILIES:
-        for cell in results.of(family):
-            peer = beaten(cell)
-            if peer is None:
-                continue
-            n += 1
-            ours = cell.ours()
-            ratio = cell.ratio(peer, ours)
-            note = " (within the spread)" if ratio and ratio[1] <= 1 <= ratio[2] else ""
-            rows.append(f"| {family}: {heading(cell)} | {peer} ({results.semantics(family, peer)}) | "
-                        f"{number(cell.middle(peer))} {cell.unit} | {ours} | {number(cell.middle(ours))} {cell.unit} | "
-                        f"{times(ratio)}{note} | {place_among_equals(results, cell)} | {reasons.of(cell, peer)} |")
-    return n, "\n".join(rows)
+def losses(results, reasons, of_the_same_kind):
+    """The cells where conex is behind a contestant for the same use; or behind others only."""
+    rows = ["| cell | first | its figure | best conex | its figure | times conex | why |", "|:--|:--|--:|:--|--:|--:|:--|"]
+    for cell in contested(results):
+        alike = lambda who: results.same_kind(cell.family, who)
+        rival = beaten(cell, alike)
+        peer = rival if of_the_same_kind else None if rival else beaten(cell)
+        if peer is None:
+            continue
+        ours = cell.ours()
+        ratio = cell.ratio(peer, ours)
+        note = " (within the spread)" if ratio and ratio[1] <= 1 <= ratio[2] else ""
+        rows.append(f"| {cell.family}: {heading(cell)} | {peer} ({results.semantics(cell.family, peer)}) | "
+                    f"{number(cell.middle(peer))} {cell.unit} | {ours} | {number(cell.middle(ours))} {cell.unit} | "
+                    f"{times(ratio)}{note} | {reasons.of(cell, peer)} |")
+    return "\n".join(rows) if len(rows) > 2 else "Nowhere in this run."
+
+
+def standing(results):
+    """In how many cells conex is first, against whom."""
+    cells = contested(results)
+    first = lambda admit: sum(beaten(c, lambda who, c=c: admit(c.family, who)) is None for c in cells)
+    return (f"Of {len(cells)} cells, conex is first in {first(results.same_promise)} among the lock-free contestants for the same use "
+            f"(the same order, no bound or fixed size), in {first(results.same_kind)} among all contestants for the same use, and in "
+            f"{first(lambda family, who: True)} among all; where it is not, the cell is [listed with the reason](#where-conex-is-not-first).")
 
 
 def summary(results, family):
@@ -209,6 +212,17 @@ def machine(run):
     return "\n".join(lines)
 
 
+def moved(results):
+    """What to say when the time of a cache line's way changed from one repetition to the next."""
+    line = next((c for c in results.of("limits") if c.case == "limits/line"), None)
+    low, high = line.spread("machine") if line else (1, 1)
+    if high < 2 * low:
+        return ""
+    return (f"\nA cache line's way between the two processors took {number(low)} to {number(high)} ns from one repetition to the next: a virtual "
+            "machine's processors are now two threads of one core, now two cores. So figures of two and more threads have "
+            "a wide range, and only ratios within a repetition say much about them.\n")
+
+
 METHOD = """\
 Every run of a contestant is a process of its own: a fresh heap, no memory of another contestant, and a crash or a hang is its
 own. Threads are pinned, one after the other to each processor. A timed run has a warm-up that does not count. In a repetition
@@ -235,13 +249,12 @@ A contestant that fails a check in a case has no figure there and is named as fa
 def document(results, reasons, folder, path):
     run = results.run
     link = lambda name: os.path.relpath(os.path.join(folder, name), os.path.dirname(path) or ".")
-    lost, loss_table = losses(results, reasons)
-    cells = [c for f in FAMILIES for c in results.of(f) if c.ours() and c.best_peer()]
     kind = "A quick run: the same contestants, fewer cases, shorter runs. " if run["mode"] == "quick" else ""
     part = [f"""# Benchmarks
 
-Generated by `make bench`, from the figures in [bench/results]({link('.')}). {kind}Medians of {run['repetitions']} repetitions. conex is
-first in {len(cells) - lost} of {len(cells)} cells; [where it is not](#where-conex-is-not-first) is listed with the reasons.
+Generated by `make bench`, from the figures in [bench/results]({link('.')}). {kind}Medians of {run['repetitions']} repetitions.
+{standing(results)}
+
 Run it yourself: `make bench` (all of it), `make bench QUICK=1` (a subset in a few minutes), `make bench ONLY=queue/pairs` (one case).
 
 ## Machine and versions
@@ -253,12 +266,10 @@ Run it yourself: `make bench` (all of it), `make bench QUICK=1` (a subset in a f
     if run["absent"]:
         part.append("Not in this run:\n\n" + "\n".join(f"- {who}: {why}" for who, why in run["absent"]) + "\n")
     part.append(f"## Method\n\n{METHOD}\n")
-    part.append(f"## The machine's limits\n\nMeasured at the beginning of every repetition. What no container can beat.\n\n{limits(results)}\n")
+    part.append(f"## The machine's limits\n\nMeasured at the beginning of every repetition. What no container can beat.\n\n{limits(results)}\n{moved(results)}")
     part.append("## Where conex is not first\n")
-    if not cells:
-        part.append("This run had no figures of conex.\n")
-    else:
-        part.append((loss_table if lost else "Nowhere in this run.") + "\n")
+    part.append("### Behind a contestant for the same use\n\n" + losses(results, reasons, True) + "\n")
+    part.append("### Behind others only: a weaker order, a bound, or a fixed size\n\n" + losses(results, reasons, False) + "\n")
     if results.failures:
         part.append("## Failed\n\n| case | contestant | why |\n|:--|:--|:--|\n"
                     + "\n".join(f"| {case} | {who} | {why} |" for (case, who), why in sorted(results.failures.items())) + "\n")

@@ -62,6 +62,8 @@ def map_case(case):
                    "50-25-25": "50 % reads, 25 % inserts, 25 % erases"}.get(c.group(1), c.group(1))
             law = "Zipf 0.99" if c.group(2) == "zipf" else "uniform"
             return f"{c.group(3)} threads, {mix}, {law}; {text}"
+        if c := re.fullmatch(r"batch-(\d+)-uniform-(\d+)t", cell):
+            return f"{c.group(2)} threads, reads only in batches of {c.group(1)}, uniform; {text}"
         return text
     if m := re.fullmatch(r"grow-u64-(\d+)t", unit):
         return f"{m.group(1)} threads insert {GROWN[mode]} new keys into an empty map"

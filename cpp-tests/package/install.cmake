@@ -25,7 +25,7 @@ foreach(text IN LISTS texts)
 endforeach()
 
 foreach(file IN ITEMS include/conex/conex.h include/conex/conex.hpp lib/libconex.a lib/libconex.so
-    lib/cmake/conex/conexConfig.cmake lib/cmake/conex/conexConfigVersion.cmake lib/pkgconfig/conex.pc)
+    lib/cmake/conex/conexConfig.cmake lib/cmake/conex/conexConfigVersion.cmake lib/pkgconfig/conex.pc share/conex/tsan.supp)
   if(NOT EXISTS "${PREFIX}/${file}")
     message(FATAL_ERROR "${file} was not installed")
   endif()

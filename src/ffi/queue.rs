@@ -86,6 +86,24 @@ pub struct conex_queue_options {
 // SAFETY: `repr(C)`, the size first; numbers, pointers and optional function pointers have no invalid bytes in C.
 unsafe impl Extensible for conex_queue_options {}
 
+// Out of line, so that words do not pay for the registers that elements of any size need.
+
+/// # Safety
+/// As [`RawQueue::push`].
+#[inline(never)]
+unsafe fn push_blob(raw: &RawQueue<Blob>, element: *const u8) -> Result<(), Refused> {
+    // SAFETY: the caller's promise.
+    unsafe { raw.push(element) }
+}
+
+/// # Safety
+/// As [`RawQueue::pop`].
+#[inline(never)]
+unsafe fn pop_blob(raw: &RawQueue<Blob>, element: *mut u8) -> Result<(), Nothing> {
+    // SAFETY: the caller's promise.
+    unsafe { raw.pop(element) }
+}
+
 /// Makes an empty queue.
 ///
 /// @param options  How; NULL for a queue of 8-byte words in the default domain.
@@ -177,8 +195,13 @@ pub unsafe extern "C" fn conex_queue_push(queue: *mut conex_queue, element: *con
         // SAFETY: the caller's promise.
         let queue = unsafe { handle::get(queue) }?;
         not_null(element)?;
-        // SAFETY: readable for one element by the caller's promise.
-        Ok(match engine!(&queue.engine, raw => unsafe { raw.push(element.cast()) }) {
+        let pushed = match &queue.engine {
+            // SAFETY: readable for one element by the caller's promise.
+            Engine::Word(raw) => unsafe { raw.push(element.cast()) },
+            // SAFETY: as above.
+            Engine::Blob(raw) => unsafe { push_blob(raw, element.cast()) },
+        };
+        Ok(match pushed {
             Ok(()) => CONEX_OK,
             Err(why) => refused(why),
         })
@@ -248,8 +271,12 @@ pub unsafe extern "C" fn conex_queue_pop(queue: *mut conex_queue, element: *mut 
         // SAFETY: the caller's promise.
         let queue = unsafe { handle::get(queue) }?;
         not_null(element)?;
-        // SAFETY: writable for one element by the caller's promise.
-        let popped = engine!(&queue.engine, raw => unsafe { raw.pop(element.cast()) });
+        let popped = match &queue.engine {
+            // SAFETY: writable for one element by the caller's promise.
+            Engine::Word(raw) => unsafe { raw.pop(element.cast()) },
+            // SAFETY: as above.
+            Engine::Blob(raw) => unsafe { pop_blob(raw, element.cast()) },
+        };
         Ok(popped.map_or_else(nothing, |()| CONEX_OK))
     })
 }

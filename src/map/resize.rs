@@ -104,6 +104,8 @@ impl<C: Codec> Engine<C> {
             return Ok(());
         }
         let next = Table::new(self.allocator(), log2)?;
+        // SAFETY: made just now.
+        unsafe { next.as_ref() }.prepare(self.allocator());
         if !table.set_next(next) {
             // SAFETY: made just now, seen by nobody.
             unsafe { Table::release(next.as_ptr(), self.allocator()) };

@@ -51,6 +51,10 @@ const BLOCK_ALIGN: usize = 16;
 
 const _: () = assert!(cfg!(loom) || align_of::<Table>() <= BLOCK_ALIGN);
 
+/// The size from which on the allocator is expected to have a table's pages from the kernel, untouched.
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+const SMALL_PAGES: usize = 128 << 10;
+
 /// Whether the block of a large table comes from the kernel and not from the allocator.
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 fn from_kernel(allocator: &Allocator, layout: Layout) -> bool {
@@ -123,6 +127,20 @@ impl Table {
         // SAFETY: within the block, aligned, ours.
         unsafe { table.write(header) };
         Ok(table)
+    }
+
+    /// Prepares a new table for a migration, which writes to every bucket.
+    pub(super) fn prepare(&self, allocator: &Allocator) {
+        #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+        {
+            let size = Self::bytes(self.log2);
+            // Large pages are provided one by one.
+            if allocator.is_process() && size >= SMALL_PAGES && !pages::are_better(size) {
+                pages::provide(NonNull::from(self).cast(), size);
+            }
+        }
+        #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+        let _ = allocator;
     }
 
     /// Frees a table.

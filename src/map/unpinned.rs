@@ -25,6 +25,7 @@ use core::ptr::NonNull;
 use super::bucket::{Bucket, Pair, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
 use super::engine::{Engine, prefetch};
+use super::header::Header;
 use super::memory::Codec;
 use super::parked::{CURRENT, NEXT};
 use super::room::Room;
@@ -151,6 +152,22 @@ impl<C: Codec> Engine<C> {
         Some(next)
     }
 
+    /// The bucket in the table behind `table` that a writer goes on in when the one in `table` has moved, and its header.
+    /// `None`: it needs a closer look.
+    #[cold]
+    #[inline(never)]
+    fn child_by<'l>(&self, lane: &'l Lane<'_>, table: &Table, position: u64) -> Option<(&'l Bucket, Header)> {
+        let next = self.next_by(lane, table)?;
+        if next.log2() < table.log2() {
+            // The other parents of the group may not have moved yet.
+            return None;
+        }
+        let bucket = next.bucket(position);
+        let header = bucket.load();
+        next.assert_held();
+        Some((bucket, header))
+    }
+
     /// As [`Engine::change`] and [`Done::finish`](super::change::Done::finish), for a plan that is not user's code.
     #[inline(always)]
     pub(super) fn change_word(
@@ -172,9 +189,14 @@ impl<C: Codec> Engine<C> {
     ) -> Result<Change, NoMemory> {
         // SAFETY: other code runs only after a pin, in `change_word_slow`, and in `follow_up_by`, which gets no part of it.
         let table = unsafe { self.table_by(lane) };
-        let bucket = table.bucket(probe.position());
-        let header = bucket.load();
+        let mut bucket = table.bucket(probe.position());
+        let mut header = bucket.load();
         table.assert_held();
+        if header.is_moved()
+            && let Some(child) = self.child_by(lane, table, probe.position())
+        {
+            (bucket, header) = child;
+        }
         let mut planned = None;
         let mut claimed = None;
         if header.is_plain()

@@ -130,17 +130,19 @@
 //! hazards stay from one operation to the next.
 
 mod event;
+mod iter;
+mod pop;
 mod raw;
 mod segment;
 mod shape;
 mod store;
 
 use core::fmt;
-use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use std::time::Duration;
 
+pub use iter::{Drain, IntoIter};
 pub(crate) use raw::{Nothing, RawQueue, Refused};
 
 use crate::mem::{NoMemory, Typed};
@@ -329,7 +331,7 @@ impl<T> Queue<T> {
     /// Takes everything out, oldest first, one element at each step. Those that are left when the iterator is dropped
     /// are dropped.
     pub fn drain(&mut self) -> Drain<'_, T> {
-        Drain { queue: self }
+        Drain::new(self)
     }
 
     /// About how many elements there are: pushes and pops that are under way may or may not be counted. Exact when there
@@ -427,60 +429,3 @@ impl<T> fmt::Debug for Queue<T> {
         f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
     }
 }
-
-/// Takes the elements out of a queue; made by [`Queue::drain`].
-#[derive(Debug)]
-pub struct Drain<'a, T> {
-    queue: &'a mut Queue<T>,
-}
-
-impl<T> Iterator for Drain<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.queue.pop()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.queue.len(), Some(self.queue.len()))
-    }
-}
-
-impl<T> ExactSizeIterator for Drain<'_, T> {}
-impl<T> FusedIterator for Drain<'_, T> {}
-
-impl<T> Drop for Drain<'_, T> {
-    fn drop(&mut self) {
-        self.for_each(drop);
-    }
-}
-
-/// Takes the elements out of a queue that it owns.
-#[derive(Debug)]
-pub struct IntoIter<T> {
-    queue: Queue<T>,
-}
-
-impl<T> IntoIterator for Queue<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter { queue: self }
-    }
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.queue.pop()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.queue.len(), Some(self.queue.len()))
-    }
-}
-
-impl<T> ExactSizeIterator for IntoIter<T> {}
-impl<T> FusedIterator for IntoIter<T> {}

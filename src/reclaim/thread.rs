@@ -75,42 +75,31 @@ impl Drop for Handle {
 }
 
 struct Thread {
-    /// The handle used last, and the domain it belongs to. The pointer is into `handles`, which boxes them.
-    last_domain: Cell<*const Shared>,
-    last: Cell<*const Handle>,
-    #[expect(clippy::vec_box, reason = "`last` points at a handle, so handles must not move")]
+    #[expect(clippy::vec_box, reason = "`Last` points at a handle, so handles must not move")]
     handles: RefCell<Vec<Box<Handle>>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // Before the handles go: their end can run deferred calls, which then find no handle here.
+        // Only in a model can `LASTING` be gone by now, and then nobody looks there any more.
+        let _ = LASTING.try_with(|lasting| lasting.last.domain.set(ptr::null()));
+    }
 }
 
 impl Thread {
     const fn new() -> Self {
-        Self {
-            last_domain: Cell::new(ptr::null()),
-            last: Cell::new(ptr::null()),
-            handles: RefCell::new(Vec::new()),
-        }
+        Self { handles: RefCell::new(Vec::new()) }
     }
 
-    /// The handle of the domain that `shared` and `collector` belong to. It stays where it is as long as the domain.
-    #[inline]
-    fn handle(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
-        if ptr::eq(self.last_domain.get(), &raw const **shared) {
-            // `last` belongs to `last_domain`, whose handle is in `handles` (see `find`). The domain's address cannot
-            // have been given to another one, because the handle keeps it alive.
-            return self.last.get();
-        }
-        self.find(shared, collector)
-    }
-
-    #[inline]
     fn pin(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
         // SAFETY: a boxed handle of the list; only a `find` of this thread removes handles, and only those of domains
         // that ended, which this one has not: the caller holds it.
-        unsafe { &*self.handle(shared, collector) }.pin()
+        unsafe { &*self.find(shared, collector) }.pin()
     }
 
-    /// A handle that is not the last one used, or a new one.
-    #[cold]
+    /// The handle of the domain that `shared` and `collector` belong to, an old or a new one; it is then the last used.
+    /// It stays where it is as long as the domain.
     fn find(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
         let (handle, dead) = {
             let mut handles = self.handles.borrow_mut();
@@ -122,10 +111,8 @@ impl Thread {
                     &handles[handles.len() - 1]
                 }
             };
-            let handle: *const Handle = &raw const **handle;
-            self.last.set(handle);
-            self.last_domain.set(&raw const **shared);
-            (handle, dead)
+            LASTING.with(|lasting| lasting.last.set(handle));
+            (&raw const **handle, dead)
         };
         // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
         // `last` may then be another domain's, so it is not asked again.
@@ -146,8 +133,37 @@ struct Late {
     pins: Cell<usize>,
 }
 
-/// What needs no destructor, and so is there until the thread has run all of them.
+/// The handle used last: its domain, itself, and its record. Null domain: none.
+///
+/// The handle is in the list of this thread's [`Thread`], or of its [`Late`] one: whoever takes a handle out of a list
+/// either sets another one here before (see `find`) or clears this (see `Thread::drop`). So the domain's address cannot
+/// have been given to another one, because the handle keeps it alive.
+struct Last {
+    domain: Cell<*const Shared>,
+    handle: Cell<*const Handle>,
+    record: Cell<*const Record<ThreadRecord>>,
+}
+
+impl Last {
+    const fn new() -> Self {
+        Self {
+            domain: Cell::new(ptr::null()),
+            handle: Cell::new(ptr::null()),
+            record: Cell::new(ptr::null()),
+        }
+    }
+
+    fn set(&self, handle: &Handle) {
+        self.domain.set(&raw const *handle.shared);
+        self.handle.set(handle);
+        self.record.set(handle.record);
+    }
+}
+
+/// What needs no destructor, and so is there until the thread has run all of them, and is found without a look at
+/// whether it still is.
 struct Lasting {
+    last: Last,
     late: Cell<*const Late>,
     /// The innermost chain that this thread is disposing of.
     disposing: Cell<*const Disposing>,
@@ -155,7 +171,7 @@ struct Lasting {
 
 impl Lasting {
     const fn new() -> Self {
-        Self { late: Cell::new(ptr::null()), disposing: Cell::new(ptr::null()) }
+        Self { last: Last::new(), late: Cell::new(ptr::null()), disposing: Cell::new(ptr::null()) }
     }
 }
 
@@ -188,6 +204,16 @@ pub(super) fn set_disposing(disposing: *const Disposing) {
 /// Pins the domain that `shared` and `collector` belong to.
 #[inline]
 pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    let last = LASTING.with(|lasting| {
+        ptr::eq(lasting.last.domain.get(), &raw const **shared).then(|| lasting.last.handle.get())
+    });
+    let Some(handle) = last else { return find_pin(shared, collector) };
+    // SAFETY: in a list of this thread's (see `Last`), which only this thread changes.
+    unsafe { &*handle }.pin()
+}
+
+#[cold]
+fn find_pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
     THREAD.try_with(|thread| thread.pin(shared, collector)).unwrap_or_else(|_| late_pin(shared, collector))
 }
 
@@ -231,14 +257,17 @@ impl Drop for Member {
 /// The calling thread's membership in `domain`, whose shared part is at `shared`.
 #[inline(always)]
 pub(super) fn member(shared: *const Shared, domain: &Domain) -> Member {
+    let last =
+        LASTING.with(|lasting| ptr::eq(lasting.last.domain.get(), shared).then(|| lasting.last.record.get()));
+    last.map_or_else(|| find_member(domain), |record| Member { record, stray: ptr::null_mut() })
+}
+
+#[cold]
+fn find_member(domain: &Domain) -> Member {
     THREAD
         .try_with(|thread| {
-            let handle = if ptr::eq(thread.last_domain.get(), shared) {
-                thread.last.get()
-            } else {
-                let (shared, collector) = domain.parts();
-                thread.find(shared, collector)
-            };
+            let (shared, collector) = domain.parts();
+            let handle = thread.find(shared, collector);
             // SAFETY: as in `Thread::pin`.
             let record = unsafe { (*handle).record };
             Member { record, stray: ptr::null_mut() }

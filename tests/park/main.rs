@@ -1,0 +1,83 @@
+//! Progress, step by step: one thread stands still before its k-th access to shared memory, for ever, and all others
+//! complete every operation. For every operation of every container, and every k.
+//!
+//! Built with `--cfg conex_park`, by which each atomic access and fence of the library calls a hook first
+//! (`src/sync/step.rs`); `ci/park.sh` does it. Without that cfg there is nothing here.
+//!
+//! What is stopped is one thread that runs one operation ([`stop`], [`driver`], [`watch`]); what is demanded of the others is the whole list of
+//! operations, twice and by two others, and of a map that is growing or shrinking also that it gets done with it, and grows
+//! again. Then the thread goes on, and what the containers hold must be what was put in ([`sequence`], [`map`],
+//! [`owners`], [`domain`]). Peers that are known to block must be found to block ([`peers`]).
+
+#![cfg(conex_park)]
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls of C functions"
+)]
+
+mod domain;
+mod driver;
+mod heap;
+mod map;
+mod map_operations;
+mod owners;
+mod peers;
+mod sequence;
+mod sites;
+mod stop;
+mod watch;
+
+use driver::{Suite, Verdict};
+
+/// The suites run one after the other, so that the table is in order and no other test's load is in the watchdog's time.
+#[test]
+fn nobody_waits_for_a_parked_thread() {
+    let mut suites = Vec::new();
+    suites.extend(sequence::suites());
+    suites.extend(map::suites());
+    suites.extend(owners::suites());
+    suites.extend(domain::suites());
+    driver::print_head();
+    let mut faults = Vec::new();
+    let mut cases = 0;
+    for suite in &suites {
+        for row in driver::run(suite) {
+            row.print();
+            cases += row.cases();
+            if row.verdict != Verdict::LockFree {
+                faults.push(format!("{}: {}: {:?}", suite.name, row.operation, row.verdict));
+            }
+        }
+    }
+    println!("park: {cases} cases, {} faults", faults.len());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    sites::print();
+}
+
+#[test]
+fn peers_that_block_are_found_to_block() {
+    driver::print_head();
+    for suite in peers::suites() {
+        let rows = driver::run(&suite);
+        rows.iter().for_each(driver::Row::print);
+        assert!(
+            rows.iter().any(|row| matches!(row.verdict, Verdict::Blocking(_))),
+            "{} was not found to block",
+            suite.name
+        );
+    }
+}
+
+/// So that the names of the suites stay unique: the table and the documentation go by them.
+#[test]
+fn suites_have_names_of_their_own() {
+    let suites: Vec<Suite> = sequence::suites()
+        .into_iter()
+        .chain(map::suites())
+        .chain(owners::suites())
+        .chain(domain::suites())
+        .collect();
+    let names: std::collections::BTreeSet<_> = suites.iter().map(|suite| &suite.name).collect();
+    assert_eq!(names.len(), suites.len());
+}
