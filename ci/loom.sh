@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves the protocols on small cases (G2, G3, G4): loom runs the models of tests/loom_*.rs in every interleaving within a
 # bound of preemptions, with every value that a load may return, on the code of the library with shrunken constants.
-#   ci/loom.sh [MODEL...]    loom_stack and so on, or lib for those of the map, beside its code; unless told all of them, lib in the soak tier only
+#   ci/loom.sh [MODEL...]    loom_stack and so on, or lib for those of the map, beside its code (lib:NAME for some); unless told all of them, lib in the soak tier only
 # Fails when one interleaving breaks a model's assertion, leaks, deadlocks or races.
 # Blind spots: loom knows SeqCst accesses as AcqRel only, and a pin acts as a fence, so that too weak a publication of what
 # was built before the pin passes here. Miri and ThreadSanitizer see that.
@@ -15,7 +15,11 @@ LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-$(if [ "$tier" = soak ]; then echo 
 export RUSTFLAGS LOOM_MAX_PREEMPTIONS
 count=0
 for model in $models; do
-    if [ "$model" = lib ]; then what=--lib; else what="--test $model"; fi
+    case $model in
+        lib) what=--lib ;;
+        lib:*) what="--lib ${model#lib:}" ;;
+        *) what="--test $model" ;;
+    esac
     # shellcheck disable=SC2086 # words
     CARGO_TARGET_DIR=$target/loom cargo test --quiet --locked --release --no-default-features $what 2>&1 | tee "$rig/loom.txt" || true
     grep -q '^test result: ok' "$rig/loom.txt"

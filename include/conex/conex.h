@@ -1911,7 +1911,7 @@ typedef struct conex_map_stats {
  * @retval CONEX_ERR_INVALID    `visit` returned a number that it must not return.
  * @retval (a negative status)  What `visit` returned.
  *
- * Progress: lock-free, apart from `visit`; does not allocate. The guard is renewed from bucket to bucket.
+ * Progress: lock-free, apart from `visit`; does not allocate. The guard is renewed every few buckets.
  */
 CONEX_API conex_status conex_map_for_each(const conex_map *map, conex_visit_fn visit, void *ctx);
 

@@ -32,14 +32,23 @@ fn visit_region(
     visit: unsafe extern "C-unwind" fn(*const c_void, usize, *const c_void, *mut c_void) -> i32,
     ctx: *mut c_void,
 ) -> ControlFlow<Stopped, (Option<u64>, usize)> {
-    map.map.visit_region(first, |key, value| {
-        // SAFETY: the header's contract for the callback.
-        match unsafe { visit(key.as_ptr().cast(), key.len(), value.cast(), ctx) } {
-            0 => ControlFlow::Continue(()),
-            1 => ControlFlow::Break(None),
-            status => ControlFlow::Break(from_callback(status).err()),
-        }
-    })
+    map.map.visit_region(first, |key, value| call(visit, key, value, ctx))
+}
+
+/// Calls the callback with one entry.
+#[inline(always)]
+fn call(
+    visit: unsafe extern "C-unwind" fn(*const c_void, usize, *const c_void, *mut c_void) -> i32,
+    key: &[u8],
+    value: *const u8,
+    ctx: *mut c_void,
+) -> ControlFlow<Stopped> {
+    // SAFETY: the header's contract for the callback.
+    match unsafe { visit(key.as_ptr().cast(), key.len(), value.cast(), ctx) } {
+        0 => ControlFlow::Continue(()),
+        1 => ControlFlow::Break(None),
+        status => ControlFlow::Break(from_callback(status).err()),
+    }
 }
 
 /// Calls a callback with every entry. An entry that is there throughout is visited once, also when the map grows or
@@ -54,7 +63,7 @@ fn visit_region(
 /// @retval CONEX_ERR_INVALID    `visit` returned a number that it must not return.
 /// @retval (a negative status)  What `visit` returned.
 ///
-/// Progress: lock-free, apart from `visit`; does not allocate. The guard is renewed from bucket to bucket.
+/// Progress: lock-free, apart from `visit`; does not allocate. The guard is renewed every few buckets.
 ///
 /// # Safety
 /// Pointers that are not null are valid.
@@ -70,8 +79,8 @@ pub unsafe extern "C" fn conex_map_for_each(
         let visit = visit.ok_or(CONEX_ERR_NULL)?;
         let mut cursor = Some(0);
         while let Some(first) = cursor {
-            match visit_region(map, first, visit, ctx) {
-                ControlFlow::Continue((next, _)) => cursor = next,
+            match map.map.visit_some(first, |key, value| call(visit, key, value, ctx)) {
+                ControlFlow::Continue(next) => cursor = next,
                 ControlFlow::Break(None) => return Ok(CONEX_OK),
                 ControlFlow::Break(Some(status)) => return Err(status),
             }

@@ -12,7 +12,7 @@ use super::handle;
 use super::map::conex_map;
 use super::map_elements::{Out, copy};
 use super::status::conex_status::{self, *};
-use crate::map::{Done, Intent};
+use crate::map::{Done, Intent, Word, WordBatch, WordMap};
 
 /// A byte string: `len` bytes at `data`, which may be NULL if `len` is 0.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,17 @@ pub unsafe extern "C" fn conex_map_get_n(
         let batch = unsafe { Batch::new(map, keys, n, statuses, count) }?;
         batch.check_array(values, element.layout.size())?;
         Out::new(element, values)?;
+        if let Some(words) = map.map.words() {
+            let values = values.cast::<u64>();
+            return batch.run_words(words, |batch, i, word| {
+                let Some(value) = batch.get(word) else { return Ok(CONEX_NOT_FOUND) };
+                // SAFETY: room for `n` values by the caller's promise.
+                let to = unsafe { values.add(i) };
+                // SAFETY: as above.
+                unsafe { to.write_unaligned(value) };
+                Ok(CONEX_OK)
+            });
+        }
         batch.run(|i, key| {
             // SAFETY: room for `n` values by the caller's promise.
             let to = unsafe { values.cast::<u8>().add(i * element.layout.size()) };
@@ -110,6 +121,16 @@ pub unsafe extern "C" fn conex_map_insert_n(
         // SAFETY: the caller's promise.
         let batch = unsafe { Batch::new(map, keys, n, statuses, count) }?;
         batch.check_array(values, layout.size())?;
+        if let Some(words) = map.map.words() {
+            let values = values.cast::<u64>();
+            return batch.run_words(words, |batch, i, word| {
+                // SAFETY: within the caller's `n` values.
+                let from = unsafe { values.add(i) };
+                // SAFETY: readable by the caller's promise.
+                let value = unsafe { from.read_unaligned() };
+                Ok(if batch.insert(word, value)? { CONEX_OK } else { CONEX_EXISTS })
+            });
+        }
         batch.run(|i, key| {
             // SAFETY: within the caller's `n` values.
             let value = unsafe { values.cast::<u8>().add(i * layout.size()) };
@@ -159,6 +180,11 @@ pub unsafe extern "C" fn conex_map_remove_n(
         let map = unsafe { handle::get(map) }?;
         // SAFETY: the caller's promise.
         let batch = unsafe { Batch::new(map, keys, n, statuses, count) }?;
+        if let Some(words) = map.map.words() {
+            return batch.run_words(words, |batch, _, word| {
+                Ok(if batch.remove(word)? { CONEX_OK } else { CONEX_NOT_FOUND })
+            });
+        }
         batch.run(|_, key| {
             map.map.change(
                 key,
@@ -237,6 +263,42 @@ impl<'a> Batch<'a> {
         };
         // SAFETY: readable, by the promise of `new`.
         unsafe { core::slice::from_raw_parts(data, len) }
+    }
+
+    /// As [`Batch::run`], for a map from words to words.
+    #[inline(always)]
+    fn run_words(
+        &self,
+        words: &WordMap,
+        mut one: impl FnMut(&WordBatch<'_>, usize, Word) -> Result<conex_status, conex_status>,
+    ) -> Result<conex_status, conex_status> {
+        let keys = self.keys.cast::<u64>();
+        let key = |i| {
+            // SAFETY: within the array, by the promise of `new`.
+            let at = unsafe { keys.add(i) };
+            // SAFETY: readable, by the promise of `new`.
+            unsafe { at.read_unaligned() }
+        };
+        let write = |i, status| {
+            // SAFETY: within the array, by the promise of `new`.
+            let to = unsafe { self.statuses.add(i) };
+            // SAFETY: writable, by the promise of `new`.
+            unsafe { to.write_unaligned(status) };
+        };
+        let (mut done, mut ok) = (0, 0);
+        let result = WordBatch::new(words).run(self.n, key, |batch, i, word| {
+            let status = one(batch, i, word)?;
+            ok += usize::from(status == CONEX_OK);
+            write(i, status);
+            done = i + 1;
+            Ok(())
+        });
+        if let Err(error) = result {
+            (done..self.n).for_each(|i| write(i, error));
+        }
+        // SAFETY: by the promise of `new`.
+        unsafe { put(self.count, ok) };
+        Ok(result.err().unwrap_or(CONEX_OK))
     }
 
     /// Calls `one` for each key, and writes the statuses and the count.

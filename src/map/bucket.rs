@@ -61,6 +61,9 @@ pub(super) trait Probe {
     fn key(&self) -> u64;
 }
 
+/// A probe for entries that are nothing but their two words: `is` follows no pointer, and asks for no pin.
+pub(super) trait WordProbe: Probe {}
+
 /// Where in a bucket an entry was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -163,6 +166,36 @@ impl Bucket {
     /// Looks for an entry under `header`, which the caller loaded while pinned.
     #[inline]
     pub(super) fn find<P: Probe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {
+        // SAFETY: the caller is pinned.
+        if let Some(found) = unsafe { self.find_in_cells(header, probe) }? {
+            return Ok(Some(found));
+        }
+        if let Some(node) = header.node() {
+            // SAFETY: the header named the node while the caller was pinned, so it is not freed.
+            let node = unsafe { Node::pairs(node) };
+            if let Some(found) = find_in_node(node, probe) {
+                // No validation: the node is immutable, and was the bucket's when the header was loaded.
+                return Ok(Some(found));
+            }
+        }
+        self.validate(header)?;
+        Ok(None)
+    }
+
+    /// Looks for an entry in the cells, for a caller that need not be pinned. That one was found is validated, that none
+    /// was is not. A mixed header may have repeated meanwhile: it is the caller's to see that it has not.
+    #[inline(always)]
+    pub(super) fn find_word<P: WordProbe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {
+        // SAFETY: such a probe looks at the words only.
+        unsafe { self.find_in_cells(header, probe) }
+    }
+
+    /// Looks for an entry in the cells. That one was found is validated; that none was, is not.
+    ///
+    /// # Safety
+    /// The caller loaded `header` while it was pinned, or the probe is a [`WordProbe`].
+    #[inline(always)]
+    unsafe fn find_in_cells<P: Probe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {
         let valid = header.valid();
         let mut candidates = 0;
         for cell in 0..CELLS {
@@ -174,21 +207,12 @@ impl Bucket {
             let entry = self.entry(header, cell);
             // Before the entry is looked into: what stands in a cell that is being re-used was never published.
             self.validate(header)?;
-            // SAFETY: validated: the entry is in the map, and the caller is pinned.
+            // SAFETY: validated: the entry is in the map; the rest is the caller's promise.
             if unsafe { probe.is(entry) } {
                 return Ok(Some(Found { place: Place::Cell(cell), entry }));
             }
             candidates &= candidates - 1;
         }
-        if let Some(node) = header.node() {
-            // SAFETY: the header named the node while the caller was pinned, so it is not freed.
-            let node = unsafe { Node::pairs(node) };
-            if let Some(found) = find_in_node(node, probe) {
-                // No validation: the node is immutable, and was the bucket's when the header was loaded.
-                return Ok(Some(found));
-            }
-        }
-        self.validate(header)?;
         Ok(None)
     }
 

@@ -34,6 +34,18 @@ pub(super) enum Change {
     Removed(Pair),
 }
 
+impl Change {
+    /// By how much it changes the number of entries.
+    #[inline(always)]
+    pub(super) const fn entries(&self) -> isize {
+        match self {
+            Self::Kept(_) | Self::Replaced(_) => 0,
+            Self::Inserted => 1,
+            Self::Removed(_) => -1,
+        }
+    }
+}
+
 /// A change that has been made. The caller puts its own affairs in order (what it published is the map's now, what it took
 /// out is its own) and then calls [`Done::finish`], which can run users' destructors.
 #[must_use]
@@ -58,6 +70,15 @@ impl<C: Codec> Done<'_, C> {
     }
 }
 
+/// How an attempt at the common case ended.
+pub(super) enum Tried {
+    Done(Change),
+    /// Not the common case, or a change came in between.
+    InVain,
+    /// The same, and CLAIMED is set, by this attempt.
+    Claimed,
+}
+
 /// How an attempt on one bucket ended.
 enum Step {
     Done(Change),
@@ -78,79 +99,24 @@ impl<C: Codec> Engine<C> {
         mut plan: impl FnMut(Option<Pair>) -> Result<Plan, E>,
     ) -> Result<Done<'p, C>, E> {
         let mut planned = None;
-        match self.try_once(pinned, probe, &mut plan, &mut planned)? {
-            Some(change) => Ok(Done { change, engine: self, pinned, room: None }),
-            None => self.change_slow(pinned, probe, &mut plan, planned),
-        }
-    }
-
-    /// The common case: a bucket that is neither frozen nor mixed, and nobody else in it. `None`: it is not, or a change
-    /// came in between; what `plan` wanted is in `planned`.
-    #[inline(always)]
-    fn try_once<P: Probe, E>(
-        &self,
-        pinned: &Pinned,
-        probe: &P,
-        plan: &mut impl FnMut(Option<Pair>) -> Result<Plan, E>,
-        planned: &mut Option<(Option<Pair>, Plan)>,
-    ) -> Result<Option<Change>, E> {
         let bucket = self.table(pinned).bucket(probe.position());
         let header = bucket.load();
-        if !header.is_simple() {
-            return Ok(None);
+        if header.is_simple()
+            && let Ok(found) = bucket.find(header, probe)
+        {
+            match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
+                Tried::Done(change) => return Ok(Done { change, engine: self, pinned, room: None }),
+                Tried::Claimed => drop(Room::claimed(self, pinned, bucket)),
+                Tried::InVain => {}
+            }
         }
-        let Ok(found) = bucket.find(header, probe) else { return Ok(None) };
-        let old = found.map(|found| found.entry);
-        let what = plan(old)?;
-        *planned = Some((old, what));
-        match (what, found) {
-            (Plan::Keep, _) | (Plan::Remove, None) => return Ok(Some(Change::Kept(old))),
-            (Plan::Store(value), None) => {
-                let entry = Pair { key: probe.key(), value };
-                if entry.fits_a_cell()
-                    && let Some(cell) = bucket.reserve(header)
-                {
-                    // As in `insert`.
-                    if bucket.load() == header {
-                        bucket.write_value(header.lane(cell), value);
-                        bucket.write_key(cell, entry.key);
-                        let after = header.with_valid(header.valid() | 1 << cell);
-                        if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
-                            return Ok(Some(Change::Inserted));
-                        }
-                    }
-                    bucket.free(cell);
-                }
-            }
-            (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
-                // As in `replace_in_cell`.
-                let claimed = header.with_claim(true).after(header, NodeChange::Keep);
-                if bucket.exchange(header, claimed) {
-                    bucket.write_value(claimed.free_lane(), value);
-                    let after = claimed.with_claim(false).with_lane_swapped(cell);
-                    if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
-                        return Ok(Some(Change::Replaced(entry)));
-                    }
-                    drop(Room::claimed(self, pinned, bucket));
-                }
-            }
-            (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
-                let after = header.with_valid(header.valid() & !(1 << cell));
-                if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
-                    bucket.free(cell);
-                    return Ok(Some(Change::Removed(entry)));
-                }
-            }
-            // In the node, or the lane is claimed.
-            _ => {}
-        }
-        Ok(None)
+        self.change_slow(pinned, probe, &mut plan, planned)
     }
 
     /// [`Engine::change`] without presumptions.
     #[cold]
     #[inline(never)]
-    fn change_slow<'p, P: Probe, E: From<NoMemory>>(
+    pub(super) fn change_slow<'p, P: Probe, E: From<NoMemory>>(
         &'p self,
         pinned: &'p Pinned,
         probe: &P,
@@ -196,7 +162,7 @@ impl<C: Codec> Engine<C> {
                 None => {
                     drop(room);
                     let next =
-                        table.next().expect("a table has a next one before its first bucket is frozen");
+                        table.next(pinned).expect("a table has a next one before its first bucket is frozen");
                     self.migrate(pinned, table, next, table.group_of(next, probe.position()))?;
                     table = next;
                 }
@@ -234,12 +200,72 @@ impl<C: Codec> Engine<C> {
             }
             let cells = || (0..CELLS).filter(|cell| valid >> cell & 1 == 1);
             cells().for_each(|cell| bucket.free(cell));
-            self.count.add(pinned.shard(), -(valid.count_ones() as isize + node.len().cast_signed()));
+            let taken_out = valid.count_ones() as isize + node.len().cast_signed();
+            self.count.add(self.allocator(), pinned.shard(), -taken_out);
             cells().for_each(|cell| taken(entries[cell]));
             node.iter().for_each(|&pair| taken(pair));
             return Ok(Some(()));
         }
     }
+}
+
+/// The common case: an entry in a cell, and nobody else in the bucket. What `plan` wanted is in `planned`.
+///
+/// `found` is what was found under `header`, which is not frozen and leaves room for two changes.
+#[inline(always)]
+pub(super) fn try_once<P: Probe, E>(
+    bucket: &Bucket,
+    header: Header,
+    found: Option<Found>,
+    probe: &P,
+    plan: &mut impl FnMut(Option<Pair>) -> Result<Plan, E>,
+    planned: &mut Option<(Option<Pair>, Plan)>,
+) -> Result<Tried, E> {
+    let old = found.map(|found| found.entry);
+    let what = plan(old)?;
+    *planned = Some((old, what));
+    match (what, found) {
+        (Plan::Keep, _) | (Plan::Remove, None) => return Ok(Tried::Done(Change::Kept(old))),
+        (Plan::Store(value), None) => {
+            let entry = Pair { key: probe.key(), value };
+            if entry.fits_a_cell()
+                && let Some(cell) = bucket.reserve(header)
+            {
+                // As in `insert`.
+                if bucket.load() == header {
+                    bucket.write_value(header.lane(cell), value);
+                    bucket.write_key(cell, entry.key);
+                    let after = header.with_valid(header.valid() | 1 << cell);
+                    if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                        return Ok(Tried::Done(Change::Inserted));
+                    }
+                }
+                bucket.free(cell);
+            }
+        }
+        (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
+            // As in `replace_in_cell`.
+            let claimed = header.with_claim(true).after(header, NodeChange::Keep);
+            if bucket.exchange(header, claimed) {
+                bucket.write_value(claimed.free_lane(), value);
+                let after = claimed.with_claim(false).with_lane_swapped(cell);
+                if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
+                    return Ok(Tried::Done(Change::Replaced(entry)));
+                }
+                return Ok(Tried::Claimed);
+            }
+        }
+        (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
+            let after = header.with_valid(header.valid() & !(1 << cell));
+            if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                bucket.free(cell);
+                return Ok(Tried::Done(Change::Removed(entry)));
+            }
+        }
+        // In the node, or the lane is claimed.
+        _ => {}
+    }
+    Ok(Tried::InVain)
 }
 
 fn insert<C: Codec, P: Probe>(

@@ -6,15 +6,18 @@ use super::bucket::{Bucket, CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
+use super::parked::Parked;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
-use crate::reclaim::{Domain, Limbo, Pinned};
+use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// See the module's text, and the map's.
 pub(super) struct Engine<C: Codec> {
     pub(super) current: AtomicPtr<Table>,
     pub(super) limbo: Limbo<Memory<C>>,
+    pub(super) hazards: Hazards,
+    pub(super) parked: Parked,
     pub(super) growths: AtomicU64,
     pub(super) shrinks: AtomicU64,
     pub(super) count: Count,
@@ -31,11 +34,14 @@ impl<C: Codec> Engine<C> {
         capacity: usize,
     ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
+        let hazards = if C::UNPINNED { Hazards::new(domain) } else { Hazards::unused(domain) };
         let limbo = Limbo::new(domain, Memory::new(allocator, codec))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
         Ok(Self {
             current: AtomicPtr::new(table.as_ptr()),
             limbo,
+            hazards,
+            parked: Parked::new(),
             growths: AtomicU64::new(0),
             shrinks: AtomicU64::new(0),
             count: Count::new(),
@@ -84,7 +90,7 @@ impl<C: Codec> Engine<C> {
             let bucket = table.bucket(probe.position());
             let header = bucket.load();
             if header.is_moved() {
-                table = table.next().expect("a table has a next one before its first bucket is frozen");
+                table = table.next(pinned).expect("a table has a next one before its first bucket is frozen");
             } else if let Ok(found) = bucket.find(header, probe) {
                 return found.map(|found| found.entry);
             }
@@ -95,6 +101,12 @@ impl<C: Codec> Engine<C> {
     #[inline]
     pub(super) fn prefetch(&self, pinned: &Pinned, position: u64) {
         prefetch(self.table(pinned).bucket(position));
+    }
+
+    /// Counts `by` more bytes of nodes and entries. May run the allocator's hook.
+    #[inline]
+    pub(super) fn count_bytes(&self, pinned: &Pinned, by: isize) {
+        self.count.add_bytes(self.allocator(), pinned.shard(), by);
     }
 
     /// The number of entries: exact while nothing is under way, an estimate otherwise.
@@ -108,6 +120,8 @@ impl<C: Codec> Engine<C> {
         while let Some(at) = table {
             // SAFETY: `current` and what follows it are alive until the engine's drop has freed them.
             let at = unsafe { at.as_ref() };
+            // SAFETY: as above.
+            let next = unsafe { at.next_ptr().as_ref() };
             for index in 0..at.len() {
                 let bucket = at.at(index);
                 let header = bucket.load();
@@ -118,7 +132,7 @@ impl<C: Codec> Engine<C> {
                     // In a half-done migration the entries of a live child are the child's.
                     let position = self.codec().position(pair.key);
                     let taken = header.is_frozen()
-                        && at.next().is_some_and(|next| !next.bucket(position).load().is_virgin());
+                        && next.is_some_and(|next| !next.bucket(position).load().is_virgin());
                     if !taken {
                         visit(self, pair);
                     }
@@ -131,7 +145,7 @@ impl<C: Codec> Engine<C> {
                     unsafe { Node::pairs(node) }.iter().for_each(|&pair| entry(pair));
                 }
             }
-            table = at.next().map(NonNull::from);
+            table = NonNull::new(at.next_ptr());
         }
     }
 
@@ -167,11 +181,15 @@ impl<C: Codec> Drop for Engine<C> {
             // SAFETY: in the chain of the current table, so not retired; nobody uses it any more.
             unsafe { Table::release(at.as_ptr(), self.allocator()) };
         }
+        // SAFETY: parked, so not retired; slots that name it are of threads that use the map no more.
+        self.parked.take(|table| unsafe { Table::release(table.as_ptr(), self.allocator()) });
+        // SAFETY: nobody counts any more: what the limbo disposes of from now on has been counted.
+        unsafe { self.count.free(self.allocator()) };
     }
 }
 
 #[inline]
-fn prefetch(bucket: &Bucket) {
+pub(super) fn prefetch(bucket: &Bucket) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -144,6 +144,7 @@ fn entry_of(pair: Pair) -> NonNull<Entry> {
 // SAFETY: what is run are the shape's `drop_key` and `drop_value`, whose promise it is.
 unsafe impl<S: Shape> Codec for Entries<S> {
     const OWNS: bool = true;
+    const UNPINNED: bool = false;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
@@ -283,7 +284,7 @@ impl<S: Shape> EntryMap<S> {
         let bytes = |entry: Option<NonNull<Entry>>| entry.map_or(0, |entry| self.bytes(entry));
         let (taken, put) = (bytes(old), bytes(new));
         if taken != put {
-            self.engine.count.add_bytes(pinned.shard(), put.cast_signed() - taken.cast_signed());
+            self.engine.count_bytes(pinned, put.cast_signed() - taken.cast_signed());
         }
         if let Some(old) = old {
             // SAFETY: this operation's header change took it out of the map, where it was once.
@@ -305,7 +306,7 @@ impl<S: Shape> EntryMap<S> {
     pub(super) fn clear(&self) -> Result<(), NoMemory> {
         self.engine.clear(|pinned, pair| {
             let bytes = self.bytes(entry_of(pair));
-            self.engine.count.add_bytes(pinned.shard(), -bytes.cast_signed());
+            self.engine.count_bytes(pinned, -bytes.cast_signed());
             // SAFETY: the header change that called this took it out of the map, where it was once.
             unsafe { self.engine.limbo.retire(pinned, entry_of(pair).as_ptr().cast(), WHOLE, bytes) };
         })

@@ -126,6 +126,12 @@ impl Header {
         self.0 & FROZEN == 0 && !(self.is_mixed() && self.count() + 1 >= COUNT_MAX)
     }
 
+    /// Neither frozen nor mixed: the cells are all there is to the bucket, and they may be changed.
+    #[inline]
+    pub(super) const fn is_plain(self) -> bool {
+        self.0 & (MIXED | FROZEN) == 0
+    }
+
     /// One bit a cell: its entry exists.
     #[inline]
     pub(super) const fn valid(self) -> usize {

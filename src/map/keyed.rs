@@ -69,6 +69,7 @@ impl<S: Shape> Keys<S> {
 // SAFETY: what is run is the shape's `drop_key`, whose promise it is.
 unsafe impl<S: Shape> Codec for Keys<S> {
     const OWNS: bool = true;
+    const UNPINNED: bool = false;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
@@ -191,7 +192,7 @@ impl<S: Shape> KeyedMap<S> {
         match done.change {
             Change::Inserted => {
                 let entry = draft.publish();
-                self.engine.count.add_bytes(pinned.shard(), self.bytes(entry).cast_signed());
+                self.engine.count_bytes(pinned, self.bytes(entry).cast_signed());
             }
             // SAFETY: this operation's header change took it out of the map, where it was once.
             Change::Removed(old) => unsafe { self.retire(pinned, old) },
@@ -205,7 +206,7 @@ impl<S: Shape> KeyedMap<S> {
     unsafe fn retire(&self, pinned: &Pinned, old: Pair) {
         let entry = Keys::<S>::entry_of(old.key);
         let bytes = self.bytes(entry);
-        self.engine.count.add_bytes(pinned.shard(), -bytes.cast_signed());
+        self.engine.count_bytes(pinned, -bytes.cast_signed());
         // SAFETY: the caller's promise.
         unsafe { self.engine.limbo.retire(pinned, entry.as_ptr().cast(), KEY, bytes) };
     }

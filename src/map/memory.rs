@@ -7,7 +7,7 @@ use super::node::Node;
 use super::table::Table;
 use crate::mem::Allocator;
 use crate::reclaim::{Dispose, Limbo, Link, Pinned};
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, fence};
 
 const TABLE: u8 = 0;
 const NODE: u8 = 1;
@@ -21,6 +21,10 @@ pub(super) const CODEC: u8 = 2;
 pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// Whether entries own anything, so that a map that is dropped must discard them.
     const OWNS: bool;
+
+    /// Whether operations protect the table by a hazard and do without a pin where the two words are all there is to an
+    /// entry.
+    const UNPINNED: bool;
 
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
@@ -43,17 +47,37 @@ pub(super) struct Memory<C> {
     pub(super) codec: C,
     /// Bytes of tables that were retired and not freed yet.
     retired_tables: AtomicUsize,
+    /// How many nodes were freed.
+    frees: AtomicUsize,
 }
 
 impl<C: Codec> Memory<C> {
     pub(super) fn new(allocator: Allocator, codec: C) -> Self {
-        Self { allocator, codec, retired_tables: AtomicUsize::new(0) }
+        Self { allocator, codec, retired_tables: AtomicUsize::new(0), frees: AtomicUsize::new(0) }
     }
 
     /// Bytes of tables that readers still hold back.
     pub(super) fn retired_tables(&self) -> usize {
         // Relaxed: a matter of policy, not of safety.
         self.retired_tables.load(Ordering::Relaxed)
+    }
+
+    /// How many nodes were freed. As long as the number stays the same, none has come back at the address of another one:
+    /// so a mixed header that is loaded after the number, and validated before it is asked for again, has not repeated.
+    #[inline(always)]
+    pub(super) fn frees(&self) -> usize {
+        // (11) Acquire: whoever sees a free counted sees that its node has left the header.
+        self.frees.load(Ordering::Acquire)
+    }
+
+    /// Whether there have been no more frees, for a caller that has validated a header since.
+    #[inline(always)]
+    pub(super) fn frees_are_still(&self, frees: usize) -> bool {
+        // (11) Acquire: if the validated header names a node whose address has come back, this follows the header change
+        // that installed it, and so the allocation, the free, and its count.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence.
+        self.frees.load(Ordering::Relaxed) == frees
     }
 }
 
@@ -70,8 +94,14 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
                 // SAFETY: retired once, by the winner of the exchange that unlinked it; its time has come.
                 unsafe { Table::release(table, &self.allocator) };
             }
-            // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
-            NODE => unsafe { Node::release(block.cast(), &self.allocator) },
+            NODE => {
+                if C::UNPINNED {
+                    // (11) Release: the node has left the header, by what happened before its retirement.
+                    self.frees.fetch_add(1, Ordering::Release);
+                }
+                // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
+                unsafe { Node::release(block.cast(), &self.allocator) };
+            }
             // SAFETY: the caller's promise, passed on.
             kind => unsafe { self.codec.dispose(&self.allocator, block, kind) },
         }
@@ -88,7 +118,9 @@ pub(super) unsafe fn retire_table<C: Codec>(
     table: NonNull<Table>,
 ) {
     // SAFETY: not freed: it is only now retired.
-    let bytes = Table::bytes(unsafe { table.as_ref() }.log2());
+    let this = unsafe { table.as_ref() };
+    this.note_retired();
+    let bytes = Table::bytes(this.log2());
     // Relaxed: as in `retired_tables`.
     limbo.memory().retired_tables.fetch_add(bytes, Ordering::Relaxed);
     // SAFETY: the caller's promise; a table starts with a link.

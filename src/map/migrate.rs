@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use super::bucket::{Bucket, CELLS, Pair};
 use super::engine::Engine;
 use super::header::Header;
-use super::memory::{Codec, retire_node, retire_table};
+use super::memory::{Codec, retire_node};
 use super::node::{Node, NodeBox};
 use super::table::Table;
 use crate::mem::NoMemory;
@@ -23,7 +23,7 @@ use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
 /// Parents, or children if these are more, that a chunk holds.
-const CHUNK: usize = if cfg!(loom) { 1 } else { 16 };
+const CHUNK: usize = if cfg!(loom) { 1 } else { 4 };
 
 impl<C: Codec> Engine<C> {
     /// Sees to it that `group` of the migration from `table` to `next` is done.
@@ -37,86 +37,96 @@ impl<C: Codec> Engine<C> {
         next: &Table,
         group: usize,
     ) -> Result<(), NoMemory> {
-        let parents = || table.members(next.log2(), group).map(|index| table.at(index));
-        // All, not any: a thread that has set MOVED on some parents may be stalled before the others.
-        if parents().all(|parent| parent.load().is_moved()) {
+        if table.log2() <= next.log2() {
+            // Growth: one parent.
+            let parent = table.at(group);
+            let header = parent.freeze();
+            if header.is_moved() {
+                return Ok(());
+            }
+            // SAFETY: frozen, and pinned since before it was loaded.
+            let contents = unsafe { Frozen::read(parent, header) };
+            for child in next.members(table.log2(), group) {
+                let source = Share {
+                    contents,
+                    belongs: |entry: Pair| next.index(self.codec().position(entry.key)) == child,
+                };
+                self.fill(pinned, next.at(child), &source)?;
+            }
+            self.leave(pinned, parent);
             return Ok(());
         }
-        for parent in parents() {
-            parent.freeze();
+        let parents = table.members(next.log2(), group);
+        // All, not any: a thread that has set MOVED on some parents may be stalled before the others.
+        if parents.clone().all(|parent| table.at(parent).load().is_moved()) {
+            return Ok(());
         }
-        for child in next.members(table.log2(), group) {
-            if next.at(child).load().is_virgin() {
-                self.fill(pinned, table, next, group, child)?;
-            }
+        parents.clone().for_each(|parent| _ = table.at(parent).freeze());
+        self.fill(pinned, next.at(group), &Parents { table, parents: parents.clone() })?;
+        parents.for_each(|parent| self.leave(pinned, table.at(parent)));
+        Ok(())
+    }
+
+    /// Sets MOVED on a parent whose children are live.
+    #[inline]
+    fn leave(&self, pinned: &Pinned, parent: &Bucket) {
+        let header = parent.load();
+        if !header.is_moved()
+            && parent.set_moved()
+            && let Some(node) = header.node()
+        {
+            // SAFETY: frozen headers keep their node, and this thread pinned before it read this one.
+            let len = unsafe { Node::pairs(node) }.len();
+            self.count_bytes(pinned, -Node::bytes(len).cast_signed());
+            // SAFETY: for threads that pin from now on, MOVED sends them past the parent; exactly one call of
+            // `set_moved` was the one.
+            unsafe { retire_node(&self.limbo, pinned, node, len) };
         }
-        for parent in parents() {
-            let header = parent.load();
-            if !header.is_moved()
-                && parent.set_moved()
-                && let Some(node) = header.node()
-            {
-                // SAFETY: frozen headers keep their node, and this thread pinned before it read this one.
-                let len = unsafe { Node::pairs(node) }.len();
-                self.count.add_bytes(pinned.shard(), -Node::bytes(len).cast_signed());
-                // SAFETY: for threads that pin from now on, MOVED sends them past the parent; exactly one call of
-                // `set_moved` was the one.
-                unsafe { retire_node(&self.limbo, pinned, node, len) };
+    }
+
+    /// Makes a child live, with all that its frozen parents hold for it, unless it is, or somebody else does.
+    #[inline]
+    fn fill(&self, pinned: &Pinned, child: &Bucket, source: &impl Source) -> Result<(), NoMemory> {
+        if !child.load().is_virgin() {
+            return Ok(());
+        }
+        let mut filling = Filling { bucket: child, reserved: 0, entries: [Pair::default(); CELLS] };
+        let mut surplus = 0;
+        source.visit(|entry| surplus += usize::from(!filling.reserve(entry)));
+        // Loaded after the reservations: if the child is virgin now, the lanes of the reserved cells stay those that they
+        // have in a virgin header until the cells are given back.
+        if !child.load().is_virgin() {
+            return Ok(());
+        }
+        filling.write();
+        let node = if surplus == 0 { None } else { Some(self.surplus(source, &filling, surplus)?) };
+        let header = Header::first(filling.reserved, node.as_ref().map(NodeBox::as_ptr));
+        // The linearization point of nothing: the contents are the same before and after. Writers go on in the child.
+        if child.exchange(Header::VIRGIN, header) {
+            filling.reserved = 0;
+            if let Some(node) = node {
+                node.publish();
+                self.count_bytes(pinned, Node::bytes(surplus).cast_signed());
             }
         }
         Ok(())
     }
 
-    /// Makes a child live, with all that its frozen parents hold for it, unless somebody else does.
-    fn fill(
+    /// A node of the entries that have found no cell.
+    #[cold]
+    fn surplus(
         &self,
-        pinned: &Pinned,
-        table: &Table,
-        next: &Table,
-        group: usize,
-        child: usize,
-    ) -> Result<(), NoMemory> {
-        let visit = |each: &mut dyn FnMut(Pair)| {
-            for parent in table.members(next.log2(), group).map(|index| table.at(index)) {
-                for_each_frozen(parent, |entry| {
-                    if next.index(self.codec().position(entry.key)) == child {
-                        each(entry);
-                    }
-                });
+        source: &impl Source,
+        filling: &Filling<'_>,
+        surplus: usize,
+    ) -> Result<NodeBox<'_>, NoMemory> {
+        let mut node = NodeBox::new(self.allocator(), 1, surplus)?;
+        source.visit(|entry| {
+            if !filling.holds(entry) {
+                node.push(entry);
             }
-        };
-        let mut filling = Filling { bucket: next.at(child), valid: 0, placed: [Pair::default(); CELLS] };
-        let mut surplus = 0;
-        let mut live = false;
-        visit(&mut |entry| match filling.put(entry) {
-            Put::Placed => {}
-            Put::NoCell => surplus += 1,
-            Put::Live => live = true,
         });
-        if live {
-            return Ok(());
-        }
-        let node = if surplus == 0 {
-            None
-        } else {
-            let mut node = NodeBox::new(self.allocator(), 1, surplus)?;
-            visit(&mut |entry| {
-                if !filling.holds(entry) {
-                    node.push(entry);
-                }
-            });
-            Some(node)
-        };
-        let header = Header::first(filling.valid, node.as_ref().map(NodeBox::as_ptr));
-        // The linearization point of nothing: the contents are the same before and after. Writers go on in the child.
-        if filling.bucket.exchange(Header::VIRGIN, header) {
-            filling.valid = 0;
-            if let Some(node) = node {
-                node.publish();
-                self.count.add_bytes(pinned.shard(), Node::bytes(surplus).cast_signed());
-            }
-        }
-        Ok(())
+        Ok(node)
     }
 
     /// Moves a share of a migration on, if there is one. Every writer does this after its own work.
@@ -124,7 +134,7 @@ impl<C: Codec> Engine<C> {
     /// # Errors
     /// [`NoMemory`] for an overflow node. The next call tries again.
     pub(super) fn assist(&self, pinned: &Pinned, table: &Table) -> Result<(), NoMemory> {
-        let Some(next) = table.next() else { return Ok(()) };
+        let Some(next) = table.next(pinned) else { return Ok(()) };
         let groups = table.groups(next);
         let chunk = (CHUNK * groups / table.len().max(next.len())).max(1);
         let progress = &table.progress;
@@ -170,68 +180,129 @@ impl<C: Codec> Engine<C> {
             self.current.compare_exchange(old, table.next_ptr(), Ordering::AcqRel, Ordering::Relaxed);
         // The pointer that was stored, not the one that was compared: it may be freed.
         if let Some(table) = unlinked.ok().and_then(NonNull::new) {
-            // SAFETY: the exchange took it from the only place where a thread that pins from now on could find it, and
-            // succeeds once; pinned before.
-            unsafe { retire_table(&self.limbo, pinned, table) };
+            // SAFETY: the exchange took it from the only place where a thread that pins, or looks for a table to protect,
+            // from now on could find it, and succeeds once.
+            unsafe { self.let_go(pinned, table) };
         }
     }
 }
 
-/// Calls `each` with every entry of a frozen bucket.
-fn for_each_frozen(bucket: &Bucket, mut each: impl FnMut(Pair)) {
-    let header = bucket.load();
-    debug_assert!(header.is_frozen());
-    (0..CELLS)
-        .filter(|cell| header.valid() >> cell & 1 == 1)
-        .for_each(|cell| each(bucket.entry(header, cell)));
-    if let Some(node) = header.node() {
-        // SAFETY: a frozen header keeps its node until it is MOVED, and the caller has been pinned since before.
-        unsafe { Node::pairs(node) }.iter().for_each(|&pair| each(pair));
+/// What a frozen bucket contains.
+#[derive(Clone, Copy)]
+struct Frozen<'a> {
+    cells: [Pair; CELLS],
+    valid: usize,
+    node: &'a [Pair],
+}
+
+impl<'a> Frozen<'a> {
+    /// # Safety
+    /// `header` is that of the bucket, and frozen; the caller was pinned before it was loaded, and is for `'a`.
+    #[inline]
+    unsafe fn read(bucket: &'a Bucket, header: Header) -> Self {
+        debug_assert!(header.is_frozen());
+        let node: &[Pair] = match header.node() {
+            // SAFETY: a frozen header keeps its node until it is MOVED, and the caller has been pinned since before.
+            Some(node) => unsafe { Node::pairs(node) },
+            None => &[],
+        };
+        let cells = core::array::from_fn(|cell| bucket.entry(header, cell));
+        Self { cells, valid: header.valid(), node }
+    }
+
+    #[inline]
+    fn visit(&self, mut each: impl FnMut(Pair)) {
+        let mut cells = self.valid;
+        while cells != 0 {
+            each(self.cells[cells.trailing_zeros() as usize]);
+            cells &= cells - 1;
+        }
+        self.node.iter().for_each(|&pair| each(pair));
     }
 }
 
-/// What a helper has reserved and written in a virgin child. Dropping it gives the cells back.
-struct Filling<'a> {
-    bucket: &'a Bucket,
-    valid: usize,
-    placed: [Pair; CELLS],
+/// The entries that a child gets: the same ones, in the same order, each time.
+trait Source {
+    fn visit(&self, each: impl FnMut(Pair));
 }
 
-enum Put {
-    Placed,
-    /// No cell is free: there are more entries than cells, or other helpers hold some.
-    NoCell,
-    /// The child is live already.
-    Live,
+/// Of one parent, those that belong to the child.
+struct Share<'a, F> {
+    contents: Frozen<'a>,
+    belongs: F,
+}
+
+impl<F: Fn(Pair) -> bool> Source for Share<'_, F> {
+    #[inline]
+    fn visit(&self, mut each: impl FnMut(Pair)) {
+        self.contents.visit(|entry| {
+            if (self.belongs)(entry) {
+                each(entry);
+            }
+        });
+    }
+}
+
+/// Of several parents, all.
+struct Parents<'a> {
+    table: &'a Table,
+    parents: core::ops::Range<usize>,
+}
+
+impl Source for Parents<'_> {
+    fn visit(&self, mut each: impl FnMut(Pair)) {
+        for parent in self.parents.clone().map(|parent| self.table.at(parent)) {
+            // SAFETY: a source is made of frozen parents, by a thread that pinned before.
+            unsafe { Frozen::read(parent, parent.load()) }.visit(&mut each);
+        }
+    }
+}
+
+/// What a helper has reserved in a virgin child. Dropping it gives the cells back.
+struct Filling<'a> {
+    bucket: &'a Bucket,
+    reserved: usize,
+    entries: [Pair; CELLS],
 }
 
 impl Filling<'_> {
-    fn put(&mut self, entry: Pair) -> Put {
+    /// Reserves a cell for an entry. False: it cannot stand in one, or none is free: there are more entries than cells, or
+    /// other helpers hold some.
+    #[inline]
+    fn reserve(&mut self, entry: Pair) -> bool {
         if !entry.fits_a_cell() {
-            return Put::NoCell;
+            return false;
         }
-        let Some(cell) = self.bucket.reserve(Header::VIRGIN.with_valid(self.valid)) else {
-            return Put::NoCell;
+        let Some(cell) = self.bucket.reserve(Header::VIRGIN.with_valid(self.reserved)) else {
+            return false;
         };
-        self.valid |= 1 << cell;
-        // Loaded after the reservation: if the child is virgin now, the lane of a cell that is reserved stays the one it
-        // has in a virgin header until the cell is given back.
-        if !self.bucket.load().is_virgin() {
-            return Put::Live;
+        self.reserved |= 1 << cell;
+        self.entries[cell] = entry;
+        true
+    }
+
+    /// Writes the entries to the cells.
+    #[inline]
+    fn write(&self) {
+        for cell in self.cells() {
+            self.bucket.write_value(Header::VIRGIN.lane(cell), self.entries[cell].value);
+            self.bucket.write_key(cell, self.entries[cell].key);
         }
-        self.placed[cell] = entry;
-        self.bucket.write_value(Header::VIRGIN.lane(cell), entry.value);
-        self.bucket.write_key(cell, entry.key);
-        Put::Placed
     }
 
     fn holds(&self, entry: Pair) -> bool {
-        (0..CELLS).any(|cell| self.valid >> cell & 1 == 1 && self.placed[cell] == entry)
+        self.cells().any(|cell| self.entries[cell] == entry)
+    }
+
+    #[inline]
+    fn cells(&self) -> impl Iterator<Item = usize> {
+        let reserved = self.reserved;
+        (0..CELLS).filter(move |cell| reserved >> cell & 1 == 1)
     }
 }
 
 impl Drop for Filling<'_> {
     fn drop(&mut self) {
-        (0..CELLS).filter(|cell| self.valid >> cell & 1 == 1).for_each(|cell| self.bucket.free(cell));
+        self.cells().for_each(|cell| self.bucket.free(cell));
     }
 }

@@ -41,12 +41,15 @@
 //! 1. A valid cell and its lane are not written to. A cell that is not valid is written only by the thread that reserved
 //!    it, the free lane only by the thread that set CLAIMED. A node is never written to once it is in a header.
 //! 2. Every change of what a bucket contains is one successful exchange of its header, and no header value repeats while a
-//!    thread that saw it is pinned ([`header`]).
+//!    thread that saw it is pinned; that of a header without a node never repeats in the life of its table ([`header`]).
 //! 3. A frozen header does not change any more but for MOVED.
 //! 4. The header of a bucket in a table that is being filled leaves zero once: to a header with everything that the frozen
 //!    parents hold for it. No writer goes on in it before MOVED is set on all parents of the group.
 //! 5. A table gets its next one only while it is the current one: all of its own buckets are live then.
-//! 6. An entry is in the map once, or, during a migration, in a parent that has not MOVED and in a child that nobody has
+//! 6. A table is retired when it is unlinked and no thread's slot names it; freed when, besides, nobody is pinned who was
+//!    at that time. So it is protected by a slot that named it while it was linked and has not changed since, and by a pin
+//!    that began while the thread was so protected, or while the table was linked.
+//! 7. An entry is in the map once, or, during a migration, in a parent that has not MOVED and in a child that nobody has
 //!    changed yet.
 //!
 //! # Linearization points
@@ -76,6 +79,18 @@
 //! - (6) the additions to `done` and `mark` (AcqRel) → their loads: whoever finds a migration complete has seen MOVED
 //!   on every bucket, and passes it on by (5).
 //!
+//! - (7) the exchange that puts a chunk of counting cells in its place (Release) → its load (Acquire): the cells.
+//! - (8) the exchange that puts a table on the list of parked ones (Release) → the swap that takes the list (Acquire): the
+//!   links of the list, and that the tables are unlinked.
+//! - (9) the count of changed slots (Release) → its load (Acquire) before the slots are read: the changes that are counted.
+//! - (10) the SeqCst fence after a slot was changed and that was counted ↔ the SeqCst fence after a table was parked:
+//!   store-load on both sides. Either the one sees the table, or the other sees the count ([`parked`]).
+//! - (11) the count of freed nodes (Release), before the free → its load (Acquire) before a header: the header is not older
+//!   than the change that took those nodes out. And the other way, the allocator orders a free before the next use of the
+//!   address, (1) that use before the header that names it, and the fence after its validation all this before the second
+//!   load of the count ([`unpinned`]).
+//! - The table that an operation without a pin works on: pairs (1) to (4) of [`hazard`](crate::reclaim).
+//!
 //! # Progress
 //!
 //! Lock-free, all of it, in the strict sense. An exchange fails only because another one succeeded; at most one in three of
@@ -91,14 +106,20 @@
 //! Nodes are named by the low 48 bits of their address. Where user addresses are longer, or tagged in the top byte, there
 //! is "no memory" for nodes; such platforms are not supported.
 //!
-//! A lookup writes nothing to the map. `len` is wait-free.
+//! A lookup writes nothing to the map, and to its thread's own slot only when the table has been replaced. `len` is
+//! wait-free.
 //!
 //! # Reclamation
 //!
-//! Everything runs under a pin. Nodes are retired by the thread whose exchange replaced them, or whose `set_moved` was the
-//! one that set the bit; entries by the thread whose exchange took them out; tables by the winner of the exchange of
-//! `current`. Words are not retired at all. A stalled pin holds back what is retired meanwhile: old tables among it, so the
-//! map does not shrink while more than its own size of them is waiting.
+//! Operations on entries and keys run under a pin. So do those on words that meet an overflow node, or lose a race; all
+//! others do without and protect the table alone, by a slot that goes on naming it ([`unpinned`]).
+//!
+//! Nodes are retired by the thread whose exchange replaced them, or whose `set_moved` was the one that set the bit; entries
+//! by the thread whose exchange took them out. Words are not retired at all. A table is unlinked by the winner of the
+//! exchange of `current`, parked as long as a slot names it ([`parked`]), and then retired. A stalled pin holds back what is
+//! retired meanwhile: old tables among it, so the map does not shrink while more than its own size of them is waiting. A
+//! thread that has stopped using the map holds back the table that it used last, and the next one if it was migrating; that
+//! stops nobody, and parked tables do not count against a shrink.
 //!
 //! # References
 //!
@@ -107,6 +128,8 @@
 //! anybody C. Click's (*A lock-free hash table*, JavaOne 2007), copy-on-write overflow ParlayHash's. The composition is
 //! new; `models/map` has the exhaustive model that it was checked with.
 
+#[cfg(all(feature = "capi", not(loom)))]
+mod batch;
 mod blob;
 mod bucket;
 mod change;
@@ -124,16 +147,20 @@ mod models;
 mod node;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
+mod parked;
 mod resize;
 mod room;
 mod scan;
 mod table;
 mod typed;
+mod unpinned;
 mod words;
 
 pub use hash::{MapHasher, RandomState};
 pub use typed::{Decision, ExchangeError, InsertError, Map, MapStats, Updated};
 
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use batch::WordBatch;
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use blob::{BlobMap, Done, Elements};
 #[cfg(all(feature = "capi", not(loom)))]
@@ -143,4 +170,4 @@ pub(crate) use hash::{ByteHash, random_seed, spread};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use resize::Stats;
 #[cfg(all(feature = "capi", not(loom)))]
-pub(crate) use words::WordMap;
+pub(crate) use words::{Word, WordMap};

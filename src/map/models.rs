@@ -9,6 +9,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::change::{Change, Plan};
+use super::count::{Count, NEAR};
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::words::{Word, Words};
@@ -29,6 +30,24 @@ const C: u64 = 1 << 63 | 0x3000;
 
 fn get(map: &Map, key: u64) -> Option<u64> {
     map.get(&map.pin(), &Word(key)).map(|pair| pair.value)
+}
+
+/// Without a pin, as maps of words do it.
+fn get_word(map: &Map, key: u64) -> Option<u64> {
+    map.get_word(Word(key)).map(|pair| pair.value)
+}
+
+/// As [`get_word`].
+fn add_word(map: &Map, key: u64, by: u64) -> Change {
+    map.change_word(Word(key), |old| Plan::Store(old.map_or(0, |pair| pair.value) + by)).unwrap()
+}
+
+/// As [`get_word`].
+fn remove_word(map: &Map, key: u64) -> Option<u64> {
+    match map.change_word(Word(key), |_| Plan::Remove).unwrap() {
+        Change::Removed(pair) => Some(pair.value),
+        _ => None,
+    }
 }
 
 fn change(map: &Map, key: u64, mut plan: impl FnMut(Option<u64>) -> Plan) -> Change {
@@ -237,7 +256,7 @@ fn two_helpers_shrink() {
             let pinned = map.pin();
             let table = map.table(&pinned);
             // Both on the same group.
-            if let Some(next) = table.next() {
+            if let Some(next) = table.next(&pinned) {
                 map.migrate(&pinned, table, next, 0).unwrap();
             }
         });
@@ -329,5 +348,199 @@ fn remove_while_shrinking() {
         add(&map, B, 1);
         assert_eq!(other.join().unwrap(), Some(1));
         assert_eq!(contents(&map), [(B, 3)]);
+    });
+}
+
+/// Moves everything, and lets go of the table.
+fn migrate(map: &Map) {
+    assist(map);
+    assist(map);
+}
+
+/// A thread that protects its table by a slot reads while the table is replaced: it is not retired under the reader.
+#[test]
+fn unpinned_reader_while_the_table_is_replaced() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, C, 1);
+        begin(&map, 1, 2);
+        assist(&map);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                assert_eq!(get_word(&map, C), Some(1));
+                assert_eq!(get_word(&map, C), Some(1));
+            })
+        };
+        assist(&map);
+        other.join().unwrap();
+        assert_eq!(get_word(&map, C), Some(1));
+    });
+}
+
+/// The same with a writer.
+#[test]
+fn unpinned_writer_while_the_table_is_replaced() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, C, 1);
+        begin(&map, 1, 2);
+        assist(&map);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                add_word(&map, C, 1);
+            })
+        };
+        assist(&map);
+        other.join().unwrap();
+        assert_eq!(get_word(&map, C), Some(2));
+    });
+}
+
+/// A table that was parked because a slot named it is retired when that thread has moved on, by one side or the other.
+#[test]
+fn parked_tables_are_not_overlooked() {
+    // In how many executions a table was parked. Not loom's own mutex.
+    static PARKED: std::sync::Mutex<usize> = std::sync::Mutex::new(0);
+    loom::model(|| {
+        let map = map();
+        begin(&map, 1, 2);
+        assist(&map);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                get_word(&map, C);
+                get_word(&map, C);
+                let lane = map.hazards.lane();
+                // SAFETY: used here only.
+                unsafe { map.table_by(&lane) }.log2()
+            })
+        };
+        assist(&map);
+        let parked = map.parked.any();
+        if other.join().unwrap() == 2 {
+            assert!(!map.parked.any(), "nobody has used the old table since");
+        }
+        *PARKED.lock().unwrap() += usize::from(parked);
+    });
+    assert!(*PARKED.lock().unwrap() > 0, "else this tests nothing");
+}
+
+/// Two threads whose counting cells are in a chunk that is not there yet: no count is lost, and no chunk.
+#[test]
+fn far_cells_are_made_once() {
+    loom::model(|| {
+        let count = Arc::new((Count::new(), Allocator::process()));
+        let add = |index| {
+            let count = count.clone();
+            thread::spawn(move || assert_eq!(count.0.add(&count.1, index, 1), 1))
+        };
+        let (one, other) = (add(NEAR), add(NEAR + 1));
+        count.0.add(&count.1, 0, -1);
+        one.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(count.0.entries(), 1);
+        // SAFETY: the last call.
+        unsafe { count.0.free(&count.1) };
+    });
+}
+
+/// A reader that follows a moved bucket names the next table, which may have been replaced already.
+#[test]
+fn unpinned_reader_in_the_next_table() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, A, 1);
+        begin(&map, 1, 2);
+        assist(&map);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || assert_eq!(get_word(&map, A), Some(1)))
+        };
+        assist(&map);
+        begin(&map, 2, 1);
+        migrate(&map);
+        other.join().unwrap();
+        assert_eq!(get_word(&map, A), Some(1));
+    });
+}
+
+/// Nothing but the orderings of the bucket holds this together: no pin, and the table stays.
+#[test]
+fn unpinned_get_while_the_cell_is_used_again() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, A, 1);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                remove_word(&map, A);
+                add_word(&map, B, 2);
+            })
+        };
+        assert!(matches!(get_word(&map, B), None | Some(2)));
+        assert!(matches!(get_word(&map, A), None | Some(1)));
+        other.join().unwrap();
+    });
+}
+
+/// As above, with updates: a reader sees them in order.
+#[test]
+fn unpinned_get_and_updates() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, A, 1);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                add_word(&map, A, 1);
+                add_word(&map, A, 1);
+            })
+        };
+        let first = get_word(&map, A).unwrap();
+        let second = get_word(&map, A).unwrap();
+        assert!((1..=3).contains(&first) && (first..=3).contains(&second));
+        other.join().unwrap();
+    });
+}
+
+/// Two writers at one lane: one of them has to give its claim back, or to go another way.
+#[test]
+fn unpinned_update_and_update() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, A, 1);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                add_word(&map, A, 10);
+            })
+        };
+        add_word(&map, A, 100);
+        other.join().unwrap();
+        assert_eq!(get_word(&map, A), Some(111));
+        assert_eq!(map.len(), 1);
+    });
+}
+
+/// The lane of the first update becomes the free one, and another key's after its cell was taken again.
+#[test]
+fn unpinned_get_and_a_swap_of_lanes() {
+    loom::model(|| {
+        let map = map();
+        add_word(&map, A, 1);
+        let other = {
+            let map = map.clone();
+            thread::spawn(move || {
+                add_word(&map, A, 1);
+                remove_word(&map, A);
+                add_word(&map, B, 0x100);
+                add_word(&map, B, 0x100);
+            })
+        };
+        assert!(matches!(get_word(&map, A), None | Some(1 | 2)));
+        other.join().unwrap();
+        assert_eq!(get_word(&map, B), Some(0x200));
     });
 }

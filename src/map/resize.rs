@@ -17,7 +17,7 @@ const SPARSE: usize = 4;
 const SMALL: u32 = 12;
 /// The largest ratio of two successive tables, as a power of two: one operation may have to handle a whole group.
 const STEP_MAX: u32 = 4;
-/// Inserts or removals of a shard between two looks at the load of a large table.
+/// Inserts or removals of a thread between two looks at the load of a large table.
 const PERIOD: usize = 64;
 
 /// What a map is made of.
@@ -36,25 +36,24 @@ impl<C: Codec> Engine<C> {
     /// time to time, and moves a migration on.
     #[inline(always)]
     pub(super) fn follow_up(&self, pinned: &Pinned, change: Change, room: Option<Room<'_, C>>) {
-        let by = match change {
-            Change::Kept(_) | Change::Replaced(_) => 0,
-            Change::Inserted => 1,
-            Change::Removed(_) => -1,
-        };
-        let seen = if by == 0 { 1 } else { self.count.add(pinned.shard(), by) };
+        let by = change.entries();
+        let seen = if by == 0 { 0 } else { self.count.add(self.allocator(), pinned.shard(), by) };
         if room.is_some() {
             // Can run users' destructors: after everything else is in order.
             drop(room);
         }
         // Not the table in which the change was made: that may be the one that is being filled.
         let table = self.table(pinned);
-        if table.is_migrating() || seen & table.period() == 0 {
+        if table.is_migrating() || by != 0 && seen & table.period() == 0 {
             self.look_after(pinned, table, by);
+        }
+        if self.is_time_to_settle(pinned.shard()) {
+            self.settle(pinned);
         }
     }
 
     #[cold]
-    fn look_after(&self, pinned: &Pinned, table: &Table, by: isize) {
+    pub(super) fn look_after(&self, pinned: &Pinned, table: &Table, by: isize) {
         if by > 0 {
             self.consider_growth(table);
         } else if by < 0 {
@@ -105,6 +104,8 @@ impl<C: Codec> Engine<C> {
             return Ok(());
         }
         let next = Table::new(self.allocator(), log2)?;
+        // SAFETY: made just now.
+        unsafe { next.as_ref() }.prepare(self.allocator());
         if !table.set_next(next) {
             // SAFETY: made just now, seen by nobody.
             unsafe { Table::release(next.as_ptr(), self.allocator()) };
@@ -138,6 +139,7 @@ impl<C: Codec> Engine<C> {
         loop {
             self.complete()?;
             let pinned = self.pin();
+            self.settle(&pinned);
             let table = self.table(&pinned);
             if table.log2() >= target {
                 return Ok(());
@@ -155,6 +157,7 @@ impl<C: Codec> Engine<C> {
         loop {
             self.complete()?;
             let pinned = self.pin();
+            self.settle(&pinned);
             let table = self.table(&pinned);
             let target = Self::log2_for(self.count.entries()).unwrap_or(MAX_LOG2);
             if table.log2() <= target {
@@ -168,13 +171,14 @@ impl<C: Codec> Engine<C> {
 
     pub(super) fn stats(&self) -> Stats {
         let pinned = self.pin();
+        self.settle(&pinned);
         let table = self.table(&pinned);
-        let next = table.next();
+        let next = table.next(&pinned);
         let bytes = |table: &Table| Table::bytes(table.log2());
         Stats {
             entries: self.count.entries(),
             buckets: table.len(),
-            bytes: bytes(table) + next.map_or(0, bytes) + self.count.bytes(),
+            bytes: bytes(table) + next.map_or(0, bytes) + self.parked.bytes() + self.count.bytes(),
             // Relaxed: statistics.
             growths: self.growths.load(Ordering::Relaxed),
             // Relaxed: statistics.
@@ -184,7 +188,8 @@ impl<C: Codec> Engine<C> {
     }
 }
 
-/// Changes of a shard's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask.
+/// Changes of a thread's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask. So
+/// each thread may add one in 16 buckets' entries to a small table, 64 to a large one, before anybody looks.
 pub(super) fn period(log2: u32) -> usize {
     if log2 < SMALL { ((1 << log2) / 16_usize).max(1) - 1 } else { PERIOD - 1 }
 }

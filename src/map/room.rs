@@ -175,7 +175,7 @@ impl<'a, C: Codec> Room<'a, C> {
             let slot = self.replaced.iter_mut().find(|slot| slot.is_none());
             *slot.expect("a claim and one more change at most") = Some(node);
         }
-        self.engine.count.add_bytes(self.pinned.shard(), bytes);
+        self.engine.count_bytes(self.pinned, bytes);
         Ok(Some(after))
     }
 }

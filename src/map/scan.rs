@@ -12,10 +12,15 @@ use super::node::Node;
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 
+/// How many regions are visited under one pin.
+const RUN: usize = 16;
+
 /// The entries whose hashes are in `first..=last`, as of one moment.
 pub(super) struct Region<'p> {
     first: u64,
     last: u64,
+    /// Whether that is all of the bucket's range.
+    whole: bool,
     cells: [Pair; CELLS],
     valid: usize,
     node: &'p [Pair],
@@ -23,16 +28,24 @@ pub(super) struct Region<'p> {
 
 impl Region<'_> {
     /// Calls `each` with every entry until it breaks.
+    #[inline]
     pub(super) fn try_for_each<B>(
         &self,
         codec: &impl Codec,
         mut each: impl FnMut(Pair) -> core::ops::ControlFlow<B>,
     ) -> core::ops::ControlFlow<B> {
-        let cells = (0..CELLS).filter(|cell| self.valid >> cell & 1 == 1).map(|cell| self.cells[cell]);
-        cells
-            .chain(self.node.iter().copied())
-            .filter(|pair| (self.first..=self.last).contains(&codec.position(pair.key)))
-            .try_for_each(&mut each)
+        let mut visit = |pair: Pair| {
+            if self.whole || (self.first..=self.last).contains(&codec.position(pair.key)) {
+                return each(pair);
+            }
+            core::ops::ControlFlow::Continue(())
+        };
+        let mut cells = self.valid;
+        while cells != 0 {
+            visit(self.cells[cells.trailing_zeros() as usize])?;
+            cells &= cells - 1;
+        }
+        self.node.iter().try_for_each(|&pair| visit(pair))
     }
 
     /// Where the next region begins. `None`: this was the last one.
@@ -45,13 +58,14 @@ impl<C: Codec> Engine<C> {
     /// The region that begins at `first`.
     ///
     /// Linearizes where a [`get`](Engine::get) of a key in it would.
+    #[inline]
     pub(super) fn region<'p>(&'p self, pinned: &'p Pinned, first: u64) -> Region<'p> {
         let mut table = self.table(pinned);
         loop {
             let bucket = table.bucket(first);
             let header = bucket.load();
             if header.is_moved() {
-                table = table.next().expect("a table has a next one before its first bucket is frozen");
+                table = table.next(pinned).expect("a table has a next one before its first bucket is frozen");
                 continue;
             }
             let cells = core::array::from_fn(|cell| bucket.entry(header, cell));
@@ -61,9 +75,36 @@ impl<C: Codec> Engine<C> {
                 None => &[],
             };
             if bucket.validate(header).is_ok() {
-                return Region { first, last: table.last_of(first), cells, valid: header.valid(), node };
+                let last = table.last_of(first);
+                return Region {
+                    first,
+                    last,
+                    whole: table.is_first(first),
+                    cells,
+                    valid: header.valid(),
+                    node,
+                };
             }
         }
+    }
+
+    /// Calls `each` with every entry of some regions, from the one that begins at `first` on, under one pin. Returns where
+    /// the next one begins.
+    #[inline]
+    pub(super) fn run_of_regions<B>(
+        &self,
+        first: u64,
+        mut each: impl FnMut(Pair) -> core::ops::ControlFlow<B>,
+    ) -> core::ops::ControlFlow<B, Option<u64>> {
+        let pinned = self.pin();
+        let mut next = Some(first);
+        for _ in 0..RUN {
+            let Some(first) = next else { break };
+            let region = self.region(&pinned, first);
+            region.try_for_each(self.codec(), &mut each)?;
+            next = region.next();
+        }
+        core::ops::ControlFlow::Continue(next)
     }
 
     /// Takes out every entry, bucket by bucket, and calls `taken` for each. What others insert meanwhile may stay.
@@ -80,8 +121,9 @@ impl<C: Codec> Engine<C> {
                 match self.empty_bucket(&pinned, table.bucket(first), |pair| taken(&pinned, pair))? {
                     Some(()) => break,
                     None => {
-                        let next =
-                            table.next().expect("a table has a next one before its first bucket is frozen");
+                        let next = table
+                            .next(&pinned)
+                            .expect("a table has a next one before its first bucket is frozen");
                         self.migrate(&pinned, table, next, table.group_of(next, first))?;
                         table = next;
                     }

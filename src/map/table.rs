@@ -10,7 +10,7 @@ use super::bucket::Bucket;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 use super::pages;
 use crate::mem::{Allocator, NoMemory};
-use crate::reclaim::Link;
+use crate::reclaim::{Link, Pinned};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// The smallest table: 2 to this power.
@@ -41,12 +41,19 @@ pub(super) struct Table {
     /// [`Table::layout`].
     _apart: [u64; 12],
     pub(super) progress: Progress,
+    /// For the models: see [`Table::assert_held`].
+    #[cfg(loom)]
+    retired: crate::sync::AtomicBool,
 }
 
 /// The alignment of a table's block.
 const BLOCK_ALIGN: usize = 16;
 
 const _: () = assert!(cfg!(loom) || align_of::<Table>() <= BLOCK_ALIGN);
+
+/// The size from which on the allocator is expected to have a table's pages from the kernel, untouched.
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+const SMALL_PAGES: usize = 128 << 10;
 
 /// Whether the block of a large table comes from the kernel and not from the allocator.
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
@@ -114,10 +121,26 @@ impl Table {
             period: super::resize::period(log2) as u32,
             _apart: [0; 12],
             progress: Progress::default(),
+            #[cfg(loom)]
+            retired: crate::sync::AtomicBool::new(false),
         };
         // SAFETY: within the block, aligned, ours.
         unsafe { table.write(header) };
         Ok(table)
+    }
+
+    /// Prepares a new table for a migration, which writes to every bucket.
+    pub(super) fn prepare(&self, allocator: &Allocator) {
+        #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+        {
+            let size = Self::bytes(self.log2);
+            // Large pages are provided one by one.
+            if allocator.is_process() && size >= SMALL_PAGES && !pages::are_better(size) {
+                pages::provide(NonNull::from(self).cast(), size);
+            }
+        }
+        #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+        let _ = allocator;
     }
 
     /// Frees a table.
@@ -176,10 +199,16 @@ impl Table {
         position | (u64::MAX >> self.log2)
     }
 
-    /// The table that this one migrates to.
+    /// Whether `position` is the first hash that belongs to its bucket.
+    pub(super) fn is_first(&self, position: u64) -> bool {
+        position & (u64::MAX >> self.log2) == 0
+    }
+
+    /// The table that this one migrates to, for a caller that came to this one from the current table under `pinned`: not
+    /// by its slot, which does not keep the next one.
     #[inline]
-    pub(super) fn next(&self) -> Option<&Self> {
-        // SAFETY: null, or published by `set_next`; freed after this table was, or with it, so it outlives the borrow.
+    pub(super) fn next<'p>(&'p self, _pinned: &'p Pinned) -> Option<&'p Self> {
+        // SAFETY: null, or published by `set_next`. It is retired after this table was unlinked, and so after the pin.
         unsafe { self.next_ptr().as_ref() }
     }
 
@@ -203,6 +232,32 @@ impl Table {
         self.next
             .compare_exchange(ptr::null_mut(), next.as_ptr(), Ordering::Release, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// The table below this one in a list of unlinked tables.
+    pub(super) fn below(&self) -> *mut Self {
+        // Relaxed: acquired with the list.
+        self.link.next.load(Ordering::Relaxed).cast()
+    }
+
+    pub(super) fn set_below(&self, below: *mut Self) {
+        // Relaxed: published with the list.
+        self.link.next.store(below.cast(), Ordering::Relaxed);
+    }
+
+    /// In a model, makes sure that the table has not been retired while a slot protects it.
+    #[inline(always)]
+    pub(super) fn assert_held(&self) {
+        // Relaxed: the model tries every value that it may see.
+        #[cfg(loom)]
+        assert!(!self.retired.load(Ordering::Relaxed), "retired under a reader");
+    }
+
+    /// In a model, says that the table is retired now.
+    pub(super) fn note_retired(&self) {
+        // Relaxed: as in `assert_held`.
+        #[cfg(loom)]
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// The number of groups of a migration to `next`: a group is one parent and its children, or one child and its

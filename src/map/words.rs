@@ -6,7 +6,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::bucket::{Pair, Probe};
+use super::bucket::{Pair, Probe, WordProbe};
 use super::change::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
@@ -47,18 +47,16 @@ impl WordMap {
     /// The value of `key`.
     #[inline(always)]
     pub(crate) fn get(&self, key: u64) -> Option<u64> {
-        let pinned = self.engine.pin();
-        self.engine.get(&pinned, &self.word(key)).map(|pair| pair.value)
+        self.engine.get_word(self.word(key)).map(|pair| pair.value)
     }
 
     /// Stores what `new` makes of the present value, if anything. Returns the present value.
     #[inline(always)]
     fn store(&self, key: u64, new: impl Fn(Option<u64>) -> Option<u64>) -> Result<Option<u64>, NoMemory> {
-        let pinned = self.engine.pin();
-        let done = self.engine.change(&pinned, &self.word(key), |old| {
-            Ok::<_, NoMemory>(new(old.map(|pair| pair.value)).map_or(Plan::Keep, Plan::Store))
+        let done = self.engine.change_word(self.word(key), |old| {
+            new(old.map(|pair| pair.value)).map_or(Plan::Keep, Plan::Store)
         })?;
-        Ok(before(done.finish()))
+        Ok(before(done))
     }
 
     /// Inserts `key`, if it is not there. Returns the present value if it is.
@@ -100,9 +98,7 @@ impl WordMap {
     /// Removes `key`. Returns its value.
     #[inline]
     pub(crate) fn remove(&self, key: u64) -> Result<Option<u64>, NoMemory> {
-        let pinned = self.engine.pin();
-        let done = self.engine.change(&pinned, &self.word(key), |_| Ok::<_, NoMemory>(Plan::Remove))?;
-        Ok(before(done.finish()))
+        Ok(before(self.engine.change_word(self.word(key), |_| Plan::Remove)?))
     }
 }
 
@@ -158,6 +154,7 @@ impl Lent {
 // SAFETY: the only blocks of this codec are lent words, which are plain memory.
 unsafe impl Codec for Words {
     const OWNS: bool = false;
+    const UNPINNED: bool = true;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
@@ -174,7 +171,7 @@ unsafe impl Codec for Words {
 
 /// A key under the map's bijection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word(pub(super) u64);
+pub(crate) struct Word(pub(super) u64);
 
 impl Probe for Word {
     #[inline(always)]
@@ -197,3 +194,5 @@ impl Probe for Word {
         self.0
     }
 }
+
+impl WordProbe for Word {}

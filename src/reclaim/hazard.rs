@@ -54,7 +54,7 @@ use crate::sync::{AtomicPtr, Ordering, fence};
 
 /// Lanes of a thread: containers are spread over them in the order of their creation. Two containers on one lane cost a
 /// fence whenever a thread goes from one to the other.
-const LANES: usize = 8;
+const LANES: usize = if cfg!(loom) { 4 } else { 32 };
 
 /// What a container protects a block as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,18 @@ impl Hazards {
     pub(crate) fn new(domain: &Domain) -> Self {
         // Relaxed: any number will do.
         let lane = domain.shared().lanes.fetch_add(1, Ordering::Relaxed) % LANES;
-        Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane }
+        Self { lane, ..Self::unused(domain) }
+    }
+
+    /// For a container that has hazards and protects nothing with them.
+    pub(crate) fn unused(domain: &Domain) -> Self {
+        Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane: 0 }
+    }
+
+    /// Whether the two containers share the slots of each thread.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn share_a_lane(&self, other: &Self) -> bool {
+        self.lane == other.lane
     }
 
     /// The calling thread's slots for this container.
@@ -167,6 +178,33 @@ impl Lane<'_> {
         self.move_to(role, source, block)
     }
 
+    /// What `source` points to, if this role protects that already.
+    #[inline(always)]
+    pub(crate) fn protected<T>(&self, role: Role, source: &AtomicPtr<T>) -> Option<*mut T> {
+        // Acquire and Relaxed: as in `protect`.
+        let block = source.load(Ordering::Acquire);
+        // Relaxed: as in `protect`.
+        ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()).then_some(block)
+    }
+
+    /// Names `block` in this role. It is protected if a load that comes after this call finds that it is not unlinked:
+    /// see invariant 2, where the container's pointer is whatever leads to the block.
+    pub(crate) fn name<T>(&self, role: Role, block: *mut T) {
+        // Relaxed: only this thread writes the slot.
+        if !ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
+            // (3) Release: ends the use of the block that was named before.
+            self.slot(role).store(block.cast(), Ordering::Release);
+            // (1)
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// This thread does not use what it protects in this role any more.
+    pub(crate) fn clear(&self, role: Role) {
+        // (3)
+        self.slot(role).store(ptr::null_mut(), Ordering::Release);
+    }
+
     #[cold]
     fn move_to<T>(&self, role: Role, source: &AtomicPtr<T>, mut block: *mut T) -> *mut T {
         loop {
@@ -177,7 +215,9 @@ impl Lane<'_> {
             // Acquire: as in `protect`.
             let now = source.load(Ordering::Acquire);
             if ptr::eq(now, block) {
-                return block;
+                // Not `block`, which was loaded before it was named: that may be the pointer to a block that was freed, and
+                // to whose address another one has come.
+                return now;
             }
             block = now;
         }
@@ -202,7 +242,7 @@ impl Lane<'_> {
     /// Names `block`, in a container whose blocks have one role, beside the one that was named last. The caller loads the
     /// container's pointer again: only if that leads to the block now, it is protected.
     #[cold]
-    pub(crate) fn name<T>(&self, block: *mut T) {
+    pub(crate) fn name_beside<T>(&self, block: *mut T) {
         // Relaxed: only this thread writes the slots.
         let last = self.slot(Role::Head).load(Ordering::Relaxed);
         // (3) Release, both: the first ends the use of the block that it overwrites; the second lets a scan, which looks

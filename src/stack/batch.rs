@@ -94,7 +94,7 @@ impl<S: Slot> RawStack<S> {
         while len < n && !node.is_null() {
             let chunk = self.shape().chunk(node);
             if !lane.names(chunk) {
-                lane.name(chunk);
+                lane.name_beside(chunk);
                 // (2), (4): if the head is the same, the node is in the stack now, and its chunk protected.
                 if self.head.top.load() != head {
                     return None;

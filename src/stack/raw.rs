@@ -162,7 +162,7 @@ impl<S: Slot> RawStack<S> {
             }
             let chunk = self.shape().chunk(head.ptr);
             if !lane.names(chunk) {
-                lane.name(chunk);
+                lane.name_beside(chunk);
                 // (2) as above.
                 head = self.head.top.load();
                 continue;

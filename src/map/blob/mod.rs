@@ -99,11 +99,7 @@ impl<T: Elements> BlobMap<T> {
     #[inline]
     pub(crate) fn read<R>(&self, key: &[u8], read: impl FnOnce(*const u8) -> R) -> Option<R> {
         match &self.inner {
-            Inner::Words(map) => {
-                let pinned = map.words.engine.pin();
-                let word = map.word(key);
-                map.words.engine.get(&pinned, &word).map(|pair| read(value_in(&pair)))
-            }
+            Inner::Words(map) => map.words.engine.get_word(map.word(key)).map(|pair| read(value_in(&pair))),
             Inner::Keyed(map) => {
                 let pinned = map.engine.pin();
                 find_key(map, &pinned, key).map(|value| read((&raw const value).cast()))
@@ -220,6 +216,35 @@ impl<T: Elements> BlobMap<T> {
             }
         };
         ControlFlow::Continue((next, visited))
+    }
+
+    /// Calls `visit` with the entries of some regions, from `first` on, under one pin. Returns where the next one begins.
+    pub(crate) fn visit_some<B>(
+        &self,
+        first: u64,
+        mut visit: impl FnMut(&[u8], *const u8) -> ControlFlow<B>,
+    ) -> ControlFlow<B, Option<u64>> {
+        match &self.inner {
+            Inner::Words(map) => {
+                let mixer = map.words.mixer;
+                map.words.engine.run_of_regions(first, |pair| {
+                    let key = mixer.unmix(pair.key);
+                    visit(map.key_bytes(&key), value_in(&pair))
+                })
+            }
+            Inner::Keyed(map) => map.engine.run_of_regions(first, |pair| {
+                let entry = Keys::<BlobShape<T>>::entry_of(pair.key);
+                // SAFETY: readable under the pin.
+                visit(unsafe { key_of(map.entries(), entry) }, value_in(&pair))
+            }),
+            Inner::Entries(map) => map.engine.run_of_regions(first, |pair| {
+                let entry = EntryMap::<BlobShape<T>>::entry(pair);
+                // SAFETY: readable under the pin.
+                let key = unsafe { key_of(map.entries(), entry) };
+                // SAFETY: readable under the pin.
+                visit(key, unsafe { map.entries().value_of(entry) })
+            }),
+        }
     }
 
     /// Removes the entries for which `keep` is false, each only if its value is still the one that `keep` saw; otherwise

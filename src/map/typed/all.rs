@@ -23,7 +23,13 @@ where
     pub fn for_each<B>(&self, mut visit: impl FnMut(&K, &V) -> ControlFlow<B>) -> ControlFlow<B> {
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            cursor = self.visit_region(at, &mut visit)?.0;
+            cursor = self.raw.engine.run_of_regions(at, |pair| {
+                let entry = EntryMap::<TypedShape<K, V>>::entry(pair);
+                // SAFETY: readable under the pin.
+                let key = unsafe { self.key(entry) };
+                // SAFETY: readable under the pin.
+                visit(key, unsafe { self.value(entry) })
+            })?;
         }
         ControlFlow::Continue(())
     }

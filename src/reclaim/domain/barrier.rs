@@ -12,8 +12,8 @@ use crate::reclaim::thread;
 pub enum BarrierError {
     /// The time was up; something still holds memory back, most often a guard on another thread.
     TimedOut,
-    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it,
-    /// so waiting would never end.
+    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it
+    /// which has pinned it, so waiting would never end.
     Guarded,
 }
 
