@@ -102,8 +102,8 @@ impl<S: Slot> RawStack<S> {
             }
             // SAFETY: protected: the node was in the stack after its chunk was named, as the last check says.
             let next = unsafe { below(node) };
-            // If the head is the same after the link was read, the link was one of the stack. (5) The load is after that
-            // of the link, which is Acquire.
+            // A walk that comes too late ends soon, not when it has gone round in a chunk's free nodes `n` times. That its
+            // result is true is not for this look to say but for the exchange.
             if self.head.top.load() != head {
                 return None;
             }

@@ -199,7 +199,7 @@ impl Caches {
     #[inline(always)]
     pub(super) fn get(&self, index: usize) -> Option<&Cache> {
         let place = if index < FIRST { &self.first[index] } else { self.far(index)? };
-        // (10) Acquire: the cache as it was made.
+        // (5) Acquire: the cache as it was made.
         let cache = place.load(Ordering::Acquire);
         // SAFETY: null, or a cache, which lives as long as the stack.
         unsafe { cache.as_ref() }.map(|cache| &**cache)
@@ -208,7 +208,7 @@ impl Caches {
     #[cold]
     fn far(&self, index: usize) -> Option<&Place> {
         let (page, _, at) = place(index);
-        // (10) Acquire: the page as it was made.
+        // (5) Acquire: the page as it was made.
         let page = self.pages[page].load(Ordering::Acquire);
         // SAFETY: a page has its length; it lives as long as the stack.
         (!page.is_null()).then(|| unsafe { page.add(at) }).map(|place| {
@@ -238,13 +238,13 @@ impl Caches {
     /// All caches that were made.
     fn made(&self) -> impl Iterator<Item = *mut CachePadded<Cache>> {
         let pages = self.pages.iter().enumerate().flat_map(|(number, page)| {
-            // (10) Acquire: the page as it was made.
+            // (5) Acquire: the page as it was made.
             let page = page.load(Ordering::Acquire);
             let len = if page.is_null() { 0 } else { FIRST << number };
             // SAFETY: null and nothing, or a page of its length, which lives as long as the stack.
             unsafe { slice(page, len) }
         });
-        // (10) Acquire: the cache as it was made.
+        // (5) Acquire: the cache as it was made.
         let caches = self.first.iter().chain(pages).map(|place| place.load(Ordering::Acquire));
         caches.filter(|cache| !cache.is_null())
     }
@@ -300,7 +300,7 @@ fn publish<T>(
     len: usize,
     make: impl Fn() -> T,
 ) -> Result<*mut T, NoMemory> {
-    // (10) Acquire: what it points to, as it was made.
+    // (5) Acquire: what it points to, as it was made.
     let there = place.load(Ordering::Acquire);
     if !there.is_null() {
         return Ok(there);
@@ -313,7 +313,7 @@ fn publish<T>(
         // SAFETY: fresh memory for one.
         unsafe { one.write(make()) };
     }
-    // (10) Release publishes what was made; Acquire on failure: what another thread, or the hook, made.
+    // (5) Release publishes what was made; Acquire on failure: what another thread, or the hook, made.
     match place.compare_exchange(ptr::null_mut(), made.as_ptr(), Ordering::Release, Ordering::Acquire) {
         Ok(_) => Ok(made.as_ptr()),
         Err(there) => {

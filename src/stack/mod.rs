@@ -59,6 +59,8 @@
 //! slot is not cleared. As long as a thread's pops find the top in the two chunks that it named last, they need no store
 //! and no fence. Pushes read nothing behind the head and name nothing. `pop_all` owns what it took before it reads it.
 //! `pop_n` walks: where it comes to another chunk, it names that and checks that the head, with its number, is unchanged.
+//! A link that it read from a node that had left may lead to a chunk that is gone; but then the node left before that
+//! chunk was scanned for, and a load after the fence that finds the slot unseen by the scan finds the head changed.
 //!
 //! # Linearization points
 //!
@@ -80,12 +82,11 @@
 //!   own AcqRel makes the same true on paper without the release-sequence rule.
 //! - (4) naming a chunk, and the load of the head afterwards ↔ giving a chunk's last node back, and the scan afterwards: pair
 //!   (1) ↔ (2) of [`reclaim::hazard`](crate::reclaim).
-//! - (5) the Acquire load of a link by a walk: the load of the head that follows is no older, and tells whether the link
-//!   was one of the stack.
+//! - (5) publishing a cache, or a page of them → who finds it: Release to Acquire.
 //! - (6) the AcqRel exchange of a header's word that gives a run back → the AcqRel taking of it, and the exchange that
 //!   completes the chunk: links and last uses of the nodes.
-//! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers,
-//!   (10) caches and their pages → who finds them: Release to Acquire, for all that was done with it before.
+//! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers →
+//!   who finds them: Release to Acquire, for all that was done with it before.
 //!
 //! A cache goes from thread to thread with the number of its record: pair (1) → (2) of [`mem::registry`](crate::mem).
 //!
