@@ -20,7 +20,7 @@ cmp -s "$CONEX_PARK_SEG_QUEUE.part" "$CONEX_PARK_SEG_QUEUE" || cp "$CONEX_PARK_S
 
 # In the soak tier without exceptions: thousands of steps of walks over a table, and all pairs of two parked threads.
 if [ "$tier" = soak ]; then export CONEX_PARK_EACH=1000000 CONEX_PARK_STRIDE=1; fi
-RUSTFLAGS="--cfg conex_park ${RUSTFLAGS:-}" CARGO_TARGET_DIR=$target/park timeout 3000 \
+RUSTFLAGS="--cfg conex_park ${RUSTFLAGS:-}" CARGO_TARGET_DIR=$target/park \
     cargo test --quiet --locked --test park -- --nocapture --test-threads=1 >"$rig/park.txt" 2>&1 || { cat "$rig/park.txt" && exit 1; }
 cat "$rig/park.txt"
 report "$(sed -n 's/^park: \([0-9]*\) cases, 0 faults$/\1/p' "$rig/park.txt")" "parked threads; $(grep -c ' lock-free$' "$rig/park.txt") operations lock-free, $(grep -c 'BLOCKING, parked at' "$rig/park.txt") of the peers' found to block"

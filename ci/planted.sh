@@ -5,7 +5,8 @@
 #   ci/planted.sh --rest      those of them that the last run has no verdict on
 #   ci/planted.sh NAME...     those
 # Fails when a mutant survives, does not compile, or no longer fits the code; and when a rung fails without any mutant.
-# The mutants are files of cpp-tests/planted/mutants: the rung, the file, the text to replace and its replacement.
+# The mutants are files of cpp-tests/planted/mutants: the rung, the file, the text to replace and its replacement. One that has
+# a line "survives: WHY" is known to survive its rung: it must fit and compile, and is not run unless it is named.
 # CONEX_PASSED names rungs that have just passed, which then need not be run without a mutant.
 . "$(dirname "$0")/rig.lib.sh"
 need perl
@@ -35,7 +36,7 @@ original=$PWD
 # What the rungs have built already is a start: only the library itself differs.
 if [ ! -e "$target/planted" ]; then
     mkdir -p "$target/planted"
-    for built in debug release tsan asan fuzz loom miri-rung; do
+    for built in debug release tsan asan fuzz loom park miri-rung; do
         [ ! -e "$target/$built" ] || cp -a "$target/$built" "$target/planted/"
     done
     mkdir -p "$target/planted/rig"
@@ -67,7 +68,9 @@ for name in $names; do
     if [ -n "$limit" ] && [ "$(date +%s)" -ge "$end" ]; then break; fi
     if [ "${1:-}" = --rest ] && grep -q "^$name " "$table"; then continue; fi
     by=$(field "$name" rung) file=$(field "$name" file)
-    sound "$by" || { verdict "$name" UNSOUND && continue; }
+    why=$(field "$name" survives)
+    if [ -n "$why" ]; then case " $* " in *" $name "*) why= ;; esac; fi
+    [ -n "$why" ] || sound "$by" || { verdict "$name" UNSOUND && continue; }
     cp "$tree/$file" "$tree/$file.sound"
     if ! perl -e 'local $/; open M, $ARGV[0]; my ($from, $to) = <M> =~ /^--- from\n(.*)\n--- to\n(.*)\n\z/ms or die "not a mutant\n";
         open F, $ARGV[1] or die; my $text = <F>; close F; my $n = () = $text =~ /\Q$from\E/g; die "$n places fit, not one\n" if $n != 1;
@@ -78,6 +81,9 @@ for name in $names; do
         cat "$rig/planted.txt"
         say "$name does not compile" >&2
         verdict "$name" UNFIT
+    elif [ -n "$why" ]; then
+        verdict "$name" survives
+        say "$name survives, as is known: $why"
     else
         begin=$(date +%s)
         if run "$by"; then word=SURVIVED; else word=killed; fi
@@ -89,10 +95,11 @@ for name in $names; do
 done
 cd "$original"
 killed=$(grep -c ' killed$' "$table" || true)
-total=$(wc -l <"$table")
-say "killed $killed of $total"
+known=$(grep -c ' survives$' "$table" || true)
+total=$(($(wc -l <"$table") - known))
+say "killed $killed of $total; $known more are known to survive"
 # Of each rung: how many.
 while read -r name word; do echo "$(field "$name" rung | cut -d ' ' -f 1-5) $word"; done <"$table" | sort | uniq -c | sed 's/^/  /'
-[ "$killed" = "$total" ] || { grep -v ' killed$' "$table" && exit 1; }
-[ "$total" -gt 0 ]
+[ "$killed" = "$total" ] || { grep -v -e ' killed$' -e ' survives$' "$table" && exit 1; }
+[ $((total + known)) -gt 0 ]
 report "$total" "mutants killed, each by the rung that it names"

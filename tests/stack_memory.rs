@@ -124,6 +124,55 @@ fn idle_threads_hold_back_little() {
     assert_eq!(ledger.outstanding(), 0);
 }
 
+/// The worst that a thread can do: its free nodes are each of another chunk, and it took a chunk's free nodes before.
+#[test]
+fn a_cache_holds_few_chunks_whatever_it_took() {
+    const NODES: usize = 255;
+    let ledger = ledger();
+    let stack = Stack::<u64>::with_options(&private().allocator(ledger.allocator())).expect("memory");
+    let pushes = |n| (0..n).for_each(|_| stack.push(0));
+    let pops = |n| (0..n).for_each(|_| assert!(stack.pop().is_some()));
+    let adopted = scaled(200).max(40);
+    // The other thread does what it is told: pushes so many, or pops so many.
+    let (tell, told) = std::sync::mpsc::channel::<isize>();
+    let (say, done) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for what in told {
+                if what > 0 {
+                    pushes(what)
+                } else {
+                    pops(-what)
+                }
+                say.send(()).expect("the test listens");
+            }
+        });
+        let other = |what: isize| {
+            tell.send(what).expect("the other thread listens");
+            done.recv().expect("the other thread answers");
+        };
+        pushes(8 * NODES as isize);
+        pops(8 * NODES as isize - 1);
+        // It takes the free nodes of a chunk, and uses them up.
+        other(adopted as isize);
+        pops(adopted as isize);
+        // It pops one of each chunk.
+        let chunks = adopted + 30;
+        pushes((NODES * (chunks + 2)) as isize);
+        for _ in 0..chunks {
+            pops(NODES as isize - 2);
+            other(-1);
+        }
+        while stack.pop().is_some() {}
+        let bound = (64 + 1 + 8) * CHUNK + 24 * (chunks as isize + 200);
+        let left = ledger.outstanding();
+        assert!(left <= bound, "{left} bytes are held back, at most {bound} should");
+        drop(tell);
+    });
+    drop(stack);
+    assert_eq!(ledger.outstanding(), 0);
+}
+
 /// For every allocation of a scenario: if it fails, the caller has its elements back and the stack is as it was; and at
 /// the end all memory was given back.
 #[test]

@@ -102,8 +102,8 @@ impl<S: Slot> RawStack<S> {
             }
             // SAFETY: protected: the node was in the stack after its chunk was named, as the last check says.
             let next = unsafe { below(node) };
-            // A walk that comes too late ends soon, not when it has gone round in a chunk's free nodes `n` times. That its
-            // result is true is not for this look to say but for the exchange.
+            // If the head is the same after the link was read, the link was one of the stack. (5) The load is after that
+            // of the link, which is Acquire.
             if self.head.top.load() != head {
                 return None;
             }
@@ -151,8 +151,8 @@ impl<S: Slot> Chain<'_, S> {
     unsafe fn put(&mut self, node: *mut Node) {
         // SAFETY: the caller's promise.
         let link = unsafe { &(*node).next };
-        // Relaxed: private until it is spliced in.
-        link.store(self.first, Ordering::Relaxed);
+        // Private until it is spliced in. (5) Release: as in `splice`.
+        link.store(self.first, Ordering::Release);
         if self.first.is_null() {
             self.last = node;
         }
@@ -167,7 +167,7 @@ impl<S: Slot> Drop for Chain<'_, S> {
             // SAFETY: a node of the private chain.
             self.first = unsafe { below(node) };
             // SAFETY: as above.
-            if unsafe { self.cache.put(node) } {
+            if unsafe { self.cache.put(self.stack.shape(), node) } {
                 self.stack.give_surplus(self.cache);
             }
         }

@@ -21,8 +21,10 @@ pub(super) struct Cache {
     /// Free nodes, linked by `next`, the one that was used last on top.
     top: Cell<*mut Node>,
     len: Cell<usize>,
-    /// With more nodes than this, some go back.
-    most: Cell<usize>,
+    /// What is left of a chunk's free nodes that were adopted all at once, linked by `next`, and how many they are. Apart
+    /// from the others, so that those never are more than a few: each may be of another chunk, and keeps it.
+    adopted: Cell<*mut Node>,
+    rest: Cell<usize>,
     /// Nodes of a chunk that were not used since it was taken: the first one, and how many follow.
     fresh: Cell<*mut Node>,
     unused: Cell<usize>,
@@ -40,11 +42,12 @@ fn count(counter: &AtomicUsize, n: usize) -> usize {
 }
 
 impl Cache {
-    fn new(most: usize) -> Self {
+    fn new() -> Self {
         Self {
             top: Cell::new(ptr::null_mut()),
             len: Cell::new(0),
-            most: Cell::new(most),
+            adopted: Cell::new(ptr::null_mut()),
+            rest: Cell::new(0),
             fresh: Cell::new(ptr::null_mut()),
             unused: Cell::new(0),
             pushes: AtomicUsize::new(0),
@@ -63,6 +66,15 @@ impl Cache {
             self.len.set(self.len.get() - 1);
             return Some(top);
         }
+        if self.rest.get() > 0 {
+            let node = self.adopted.get();
+            self.rest.set(self.rest.get() - 1);
+            // SAFETY: a node of the cache.
+            let link = unsafe { &(*node).next };
+            // Relaxed: linked by those who gave the nodes back, and taken with Acquire.
+            self.adopted.set(link.load(Ordering::Relaxed));
+            return Some(node);
+        }
         let unused = self.unused.get();
         if unused == 0 {
             return None;
@@ -79,25 +91,24 @@ impl Cache {
     /// # Safety
     /// The node is the caller's.
     #[inline(always)]
-    pub(super) unsafe fn put(&self, node: *mut Node) -> bool {
+    pub(super) unsafe fn put<S: Slot>(&self, shape: &Shape<S>, node: *mut Node) -> bool {
         // SAFETY: the caller's promise.
         let link = unsafe { &(*node).next };
-        // Relaxed: a pop that comes too late may read it, and then fails.
-        link.store(self.top.get(), Ordering::Relaxed);
+        // (5) Release: a walk that comes too late may read it, and then sees that the node is gone.
+        link.store(self.top.get(), Ordering::Release);
         self.top.set(node);
         self.len.set(self.len.get() + 1);
-        self.len.get() > self.most.get()
+        self.len.get() > shape.cached
     }
 
-    /// Adopts all `len` free nodes of a chunk, linked by `next`. As many more may come before some go back.
+    /// Adopts all `len` free nodes of a chunk, linked by `next`.
     ///
     /// # Safety
-    /// The nodes are the caller's.
-    pub(super) unsafe fn adopt<S: Slot>(&self, shape: &Shape<S>, first: *mut Node, len: usize) {
-        debug_assert!(self.top.get().is_null());
-        self.top.set(first);
-        self.len.set(len);
-        self.most.set(shape.cached.max(len + shape.cached / 2));
+    /// The nodes are the caller's, and there are none of another chunk.
+    pub(super) unsafe fn adopt(&self, first: *mut Node, len: usize) {
+        debug_assert!(self.rest.get() == 0);
+        self.adopted.set(first);
+        self.rest.set(len);
     }
 
     /// Adopts the nodes of a chunk that is not in use.
@@ -111,7 +122,7 @@ impl Cache {
             // SAFETY: as in `take`.
             self.fresh.set(unsafe { shape.after(node) });
             // SAFETY: the cache's own node.
-            unsafe { self.put(node) };
+            unsafe { self.put(shape, node) };
         }
         self.fresh.set(first);
         self.unused.set(shape.nodes);
@@ -126,8 +137,8 @@ impl Cache {
             let after = unsafe { shape.after(last) };
             // SAFETY: a node of the cache.
             let link = unsafe { &(*last).next };
-            // Relaxed: published when the run is given back.
-            link.store(after, Ordering::Relaxed);
+            // (5) Release: as in `put`. Published when the run is given back.
+            link.store(after, Ordering::Release);
             last = after;
         }
         (len > 0).then_some((first, last, len))
@@ -147,7 +158,6 @@ impl Cache {
         }
         self.top.set(rest);
         self.len.set(self.len.get() - surplus);
-        self.most.set(shape.cached);
         (first, surplus)
     }
 
@@ -199,7 +209,7 @@ impl Caches {
     #[inline(always)]
     pub(super) fn get(&self, index: usize) -> Option<&Cache> {
         let place = if index < FIRST { &self.first[index] } else { self.far(index)? };
-        // (5) Acquire: the cache as it was made.
+        // (10) Acquire: the cache as it was made.
         let cache = place.load(Ordering::Acquire);
         // SAFETY: null, or a cache, which lives as long as the stack.
         unsafe { cache.as_ref() }.map(|cache| &**cache)
@@ -208,7 +218,7 @@ impl Caches {
     #[cold]
     fn far(&self, index: usize) -> Option<&Place> {
         let (page, _, at) = place(index);
-        // (5) Acquire: the page as it was made.
+        // (10) Acquire: the page as it was made.
         let page = self.pages[page].load(Ordering::Acquire);
         // SAFETY: a page has its length; it lives as long as the stack.
         (!page.is_null()).then(|| unsafe { page.add(at) }).map(|place| {
@@ -219,7 +229,7 @@ impl Caches {
 
     /// The cache of `index`, made if it is not there. May run the allocator's hook.
     #[cold]
-    pub(super) fn make(&self, index: usize, allocator: &Allocator, most: usize) -> Result<&Cache, NoMemory> {
+    pub(super) fn make(&self, index: usize, allocator: &Allocator) -> Result<&Cache, NoMemory> {
         let place = if index < FIRST {
             &self.first[index]
         } else {
@@ -230,7 +240,7 @@ impl Caches {
             // SAFETY: as above.
             unsafe { &*place }
         };
-        let cache = publish(place, allocator, 1, || CachePadded::new(Cache::new(most)))?;
+        let cache = publish(place, allocator, 1, || CachePadded::new(Cache::new()))?;
         // SAFETY: as in `get`.
         Ok(unsafe { &*cache })
     }
@@ -238,13 +248,13 @@ impl Caches {
     /// All caches that were made.
     fn made(&self) -> impl Iterator<Item = *mut CachePadded<Cache>> {
         let pages = self.pages.iter().enumerate().flat_map(|(number, page)| {
-            // (5) Acquire: the page as it was made.
+            // (10) Acquire: the page as it was made.
             let page = page.load(Ordering::Acquire);
             let len = if page.is_null() { 0 } else { FIRST << number };
             // SAFETY: null and nothing, or a page of its length, which lives as long as the stack.
             unsafe { slice(page, len) }
         });
-        // (5) Acquire: the cache as it was made.
+        // (10) Acquire: the cache as it was made.
         let caches = self.first.iter().chain(pages).map(|place| place.load(Ordering::Acquire));
         caches.filter(|cache| !cache.is_null())
     }
@@ -300,7 +310,7 @@ fn publish<T>(
     len: usize,
     make: impl Fn() -> T,
 ) -> Result<*mut T, NoMemory> {
-    // (5) Acquire: what it points to, as it was made.
+    // (10) Acquire: what it points to, as it was made.
     let there = place.load(Ordering::Acquire);
     if !there.is_null() {
         return Ok(there);
@@ -313,7 +323,7 @@ fn publish<T>(
         // SAFETY: fresh memory for one.
         unsafe { one.write(make()) };
     }
-    // (5) Release publishes what was made; Acquire on failure: what another thread, or the hook, made.
+    // (10) Release publishes what was made; Acquire on failure: what another thread, or the hook, made.
     match place.compare_exchange(ptr::null_mut(), made.as_ptr(), Ordering::Release, Ordering::Acquire) {
         Ok(_) => Ok(made.as_ptr()),
         Err(there) => {

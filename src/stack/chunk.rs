@@ -30,8 +30,8 @@ pub(super) struct Node {
 pub(super) unsafe fn below(node: *mut Node) -> *mut Node {
     // SAFETY: the caller's promise.
     let link = unsafe { &(*node).next };
-    // Relaxed: who has the node wrote the link or acquired it; a walk that comes too late may get any, and sees that.
-    link.load(Ordering::Relaxed)
+    // (5) Acquire: what is loaded afterwards is no older than the link.
+    link.load(Ordering::Acquire)
 }
 
 /// What stands at the beginning of each chunk.

@@ -223,8 +223,8 @@ impl<S: Slot> Depot<S> {
                     // SAFETY: a number of a node of this chunk.
                     _ => unsafe { self.shape.node(chunk, old.first()) },
                 };
-                // Relaxed: published by (6).
-                link.store(below, Ordering::Relaxed);
+                // Published by (6). (5) Release: as in `Cache::put`.
+                link.store(below, Ordering::Release);
                 Word::new(self.shape.number(run.first), free, Word::LISTED)
             };
             // (6) Release: links and last uses of the nodes; Acquire, for the thread that completes the chunk.

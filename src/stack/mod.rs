@@ -59,8 +59,6 @@
 //! slot is not cleared. As long as a thread's pops find the top in the two chunks that it named last, they need no store
 //! and no fence. Pushes read nothing behind the head and name nothing. `pop_all` owns what it took before it reads it.
 //! `pop_n` walks: where it comes to another chunk, it names that and checks that the head, with its number, is unchanged.
-//! A link that it read from a node that had left may lead to a chunk that is gone; but then the node left before that
-//! chunk was scanned for, and a load after the fence that finds the slot unseen by the scan finds the head changed.
 //!
 //! # Linearization points
 //!
@@ -82,11 +80,12 @@
 //!   own AcqRel makes the same true on paper without the release-sequence rule.
 //! - (4) naming a chunk, and the load of the head afterwards ↔ giving a chunk's last node back, and the scan afterwards: pair
 //!   (1) ↔ (2) of [`reclaim::hazard`](crate::reclaim).
-//! - (5) publishing a cache, or a page of them → who finds it: Release to Acquire.
+//! - (5) the Release store of a link, by a thread that got the node from an exchange of the head → the Acquire load of it by
+//!   a walk: the load of the head that follows is no older than that exchange, and tells that the link was none of the stack.
 //! - (6) the AcqRel exchange of a header's word that gives a run back → the AcqRel taking of it, and the exchange that
 //!   completes the chunk: links and last uses of the nodes.
-//! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers →
-//!   who finds them: Release to Acquire, for all that was done with it before.
+//! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers,
+//!   (10) caches and their pages → who finds them: Release to Acquire, for all that was done with it before.
 //!
 //! A cache goes from thread to thread with the number of its record: pair (1) → (2) of [`mem::registry`](crate::mem).
 //!
@@ -110,8 +109,9 @@
 //! bounded: 64 nodes, and the chunk that each one took last. A drained stack keeps two chunks, those that are named or
 //! kept nodes of, and 24 bytes for each chunk that it ever had at once.
 //!
-//! A thread that stands still, wherever, holds back the two chunks that it names, those of the nodes in its cache and
-//! hands, less than 200 of small elements in the worst case and hardly ever more than five; and nothing else.
+//! A thread that stands still, wherever, holds back the two chunks that it names and those of the nodes in its cache and
+//! hands, and nothing else. The cache's are 65 at the most, if each of its nodes is of another one, and hardly ever more
+//! than five; in its hands are some 40 nodes on their way back, or the `n` of a batch.
 //!
 //! # References
 //!

@@ -75,7 +75,7 @@ impl<S: Slot> RawStack<S> {
     /// The calling thread's cache.
     #[inline(always)]
     pub(super) fn cache(&self, lane: &Lane<'_>) -> Result<&Cache, NoMemory> {
-        let make = || self.caches.make(lane.index(), &self.depot.allocator, self.shape().cached);
+        let make = || self.caches.make(lane.index(), &self.depot.allocator);
         self.caches.get(lane.index()).map_or_else(make, Ok)
     }
 
@@ -90,7 +90,7 @@ impl<S: Slot> RawStack<S> {
         loop {
             if let Some((first, len)) = self.depot.take_run() {
                 // SAFETY: the run is ours.
-                unsafe { cache.adopt(self.shape(), first, len) };
+                unsafe { cache.adopt(first, len) };
             } else {
                 let chunk = self.depot.take_chunk()?;
                 // SAFETY: the chunk is ours.
@@ -132,8 +132,8 @@ impl<S: Slot> RawStack<S> {
         let mut lost = 0;
         let mut head = self.head.top.load();
         loop {
-            // Relaxed: published by (1).
-            link.store(head.ptr, Ordering::Relaxed);
+            // Published by (1). (5) Release: a walk may still read the links that the node had before.
+            link.store(head.ptr, Ordering::Release);
             // (1) Release publishes the chain: payloads and links.
             match self.head.top.exchange(head, first, Ordering::Release) {
                 Ok(()) => break,
@@ -245,7 +245,7 @@ impl<S: Slot> RawStack<S> {
             Ok(cache) => {
                 cache.popped(1);
                 // SAFETY: the caller's promise.
-                if unsafe { cache.put(node) } {
+                if unsafe { cache.put(self.shape(), node) } {
                     self.give_surplus(cache);
                 }
             }

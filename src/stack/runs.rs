@@ -29,8 +29,8 @@ impl<'a, S: Slot> Runs<'a, S> {
             if self.depot.shape.chunk(run.first) == chunk {
                 // SAFETY: the caller's promise.
                 let link = unsafe { &(*node).next };
-                // Relaxed: published when the run is given back.
-                link.store(run.first, Ordering::Relaxed);
+                // Published when the run is given back. (5) Release: as in `Cache::put`.
+                link.store(run.first, Ordering::Release);
                 run.first = node;
                 run.len += 1;
                 return;

@@ -4,6 +4,8 @@
 
 #[cfg(not(loom))]
 pub(crate) mod c;
+#[cfg(all(not(loom), feature = "capi"))]
+pub(crate) mod map;
 
 use std::alloc::Layout;
 use std::ffi::c_void;

@@ -56,6 +56,12 @@ fn watch() {
         {
             watched.barked = true;
             watched.park.iter().for_each(Park::open);
+            if since.elapsed() > watched.patience + Duration::from_secs(60) {
+                eprintln!(
+                    "what stood still does not go on either when the parked threads do: this is a hang"
+                );
+                std::process::abort();
+            }
         }
     }
 }
