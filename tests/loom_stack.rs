@@ -330,5 +330,6 @@ pairs! {
     a_node_comes_back_beside_a_pop: [1, 2, 3], [Pop], [PopN(2), Push(4)];
     a_node_comes_back_beside_a_walk: [1, 2, 3], [PopN(2)], [PopN(2), Push(4)];
     runs_go_back_and_are_taken: [1, 2], [Pop, Push(3)], [Pop, Push(4)];
+    a_header_whose_chunk_has_gone_is_vacant: [1, 2, 3], [PopN(2), Push(4), Push(5), Push(6)], [Pop];
     a_chunk_is_left_while_its_header_is_listed: [1, 2, 3], [Pop, Push(4)], [PopN(2)];
 }

@@ -34,8 +34,8 @@ fn memory_comes_back_while_the_stack_is_in_use() {
     assert!(ledger.outstanding() + size_of_val(&stack) as isize <= 2048, "an unused stack is small");
     stack.push(1);
     assert!(ledger.outstanding() <= CHUNK + 512, "a chunk, a cache, some headers: {}", ledger.outstanding());
-    let many = if cfg!(miri) { 5_000 } else { 1_000_000 };
-    for round in 0..3 {
+    let many = if cfg!(miri) { 800 } else { 1_000_000 };
+    for round in 0..if cfg!(miri) { 1 } else { 3 } {
         for number in 0..many {
             stack.push(number);
         }
@@ -90,7 +90,7 @@ fn churn_is_flat() {
 fn idle_threads_hold_back_little() {
     let ledger = ledger();
     let stack = Stack::<u64>::with_options(&private().allocator(ledger.allocator())).expect("memory");
-    let (idle, many) = if cfg!(miri) { (2, 2_000) } else { (6, 200_000) };
+    let (idle, many) = if cfg!(miri) { (2, 600) } else { (6, 200_000) };
     let gate = Barrier::new(idle + 1);
     thread::scope(|scope| {
         for _ in 0..idle {
@@ -190,7 +190,7 @@ fn survives_any_failed_allocation() {
                 }
             }
             let len = stack.len();
-            let batch = if cfg!(miri) { 300 } else { 2_000 };
+            let batch = if cfg!(miri) { 260 } else { 2_000 };
             if let Err(elements) = stack.push_n((0..batch).map(|_| Counted::new(&live)).collect()) {
                 failed = true;
                 assert_eq!((elements.len(), stack.len()), (batch, len));
@@ -227,7 +227,7 @@ fn a_pop_needs_no_memory() {
     // SAFETY: both may be called from anywhere while the counter lives.
     let allocator = unsafe { Allocator::hooks(allocate, free, std::ptr::from_ref(&left).cast_mut().cast()) };
     let mut stack = Stack::with_options(&private().allocator(allocator)).expect("memory");
-    let many = 600;
+    let many = if cfg!(miri) { 280 } else { 600 };
     stack.extend(0..many);
     left.store(0, Ordering::SeqCst);
     thread::scope(|scope| {
@@ -286,8 +286,8 @@ fn a_hook_may_use_the_stack() {
         unsafe { Allocator::hooks(allocate, free, std::ptr::from_ref(&*shared).cast_mut().cast()) };
     let stack = Stack::with_options(&private().allocator(allocator)).expect("memory");
     let stack = shared.get_or_init(|| stack);
-    let many = if cfg!(miri) { 600 } else { 20_000 };
-    for round in 0..3 {
+    let many = if cfg!(miri) { 400 } else { 20_000 };
+    for round in 0..if cfg!(miri) { 1 } else { 3 } {
         for number in 0..many {
             stack.push(number);
         }
@@ -306,13 +306,14 @@ fn a_hook_may_use_the_stack() {
 /// A stack used by the destructor of a thread-local of another library, when this one's are gone.
 #[test]
 fn a_thread_may_use_the_stack_while_it_ends() {
+    const SOME: u32 = if cfg!(miri) { 100 } else { 500 };
     struct AtExit(Arc<Stack<u32>>);
     impl Drop for AtExit {
         fn drop(&mut self) {
-            for number in 0..500 {
+            for number in 0..SOME {
                 self.0.push(number);
             }
-            for _ in 0..490 {
+            for _ in 0..SOME - 10 {
                 assert!(self.0.pop().is_some());
             }
         }
@@ -349,7 +350,7 @@ fn a_thread_may_use_the_stack_while_it_ends() {
 fn many_threads_share_their_caches() {
     let ledger = ledger();
     let stack = Stack::<usize>::with_options(&private().allocator(ledger.allocator())).expect("memory");
-    let threads = if cfg!(miri) { 20 } else { 100 };
+    let threads = if cfg!(miri) { 18 } else { 100 };
     let mut after_first = 0;
     for round in 0..3 {
         let gate = Barrier::new(threads);
