@@ -19,7 +19,7 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
-//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue): they
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue, maps of words): they
 //! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
 //! there also tells it when to step aside ([`pace`]).
 //!
