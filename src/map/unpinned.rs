@@ -122,7 +122,7 @@ impl<C: Codec> Engine<C> {
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.
     fn next_by<'l>(&self, lane: &'l Lane<'_>, table: &Table) -> Option<&'l Table> {
         let next = table.next_ptr();
-        lane.name(NEXT, next);
+        lane.name_as(NEXT, next);
         // (5) Acquire: as in `table`. And it is the load that invariant 2 of the hazards asks for.
         let now = self.current.load(Ordering::Acquire);
         let linked = core::ptr::eq(now, table) || core::ptr::eq(now, next);
