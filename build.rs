@@ -10,6 +10,11 @@ fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     println!("cargo:rustc-env=CONEX_TARGET={target}");
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    // ThreadSanitizer sees no assembly: see `src/sync/pair.rs`.
+    println!("cargo:rustc-check-cfg=cfg(conex_instrumented, conex_boxed)");
+    if std::env::var("CARGO_CFG_SANITIZE").is_ok_and(|sanitizers| sanitizers.contains("thread")) {
+        println!("cargo:rustc-cfg=conex_instrumented");
+    }
     match os.as_str() {
         "linux" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" | "solaris" | "illumos" => {
             // Without a SONAME a consumer records the path it linked against and cannot be moved.

@@ -18,7 +18,9 @@ if [ -z "$tests" ]; then
     done
 fi
 MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-many-seeds=$first..$((first + seeds)) ${MIRIFLAGS:-}"
-export MIRIFLAGS
+# Pairs of words that are exchanged at once: Miri has no processor to ask whether it can.
+if [ "$(uname -m)" = x86_64 ]; then RUSTFLAGS="-Ctarget-feature=+cmpxchg16b ${RUSTFLAGS:-}"; fi
+export MIRIFLAGS RUSTFLAGS
 count=0
 for test in $tests; do
     say "$test, seeds $first to $((first + seeds - 1))"

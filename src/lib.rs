@@ -50,7 +50,11 @@ pub use map::{Decision, ExchangeError, InsertError, Map, MapHasher, MapStats, Ra
 pub use mem::{AllocFn, Allocator, FreeFn, NoMemory};
 pub use options::Options;
 pub use queue::{Drain as QueueDrain, IntoIter as QueueIntoIter, PopError, Queue};
-pub use reclaim::{BarrierError, Domain, DomainStats, Guard, RetireFn};
+#[cfg(not(loom))]
+pub use reclaim::Node;
+pub use reclaim::{
+    AtomicRef, BarrierError, Domain, DomainStats, Guard, HazardPointer, LimitFn, Ref, RetireFn,
+};
 pub use stack::Stack;
 
 /// For `tests/park`.

@@ -4,8 +4,11 @@
 //! twins and a model checker can run the same code; another, `--cfg conex_park`, by atomics that stop a thread between two
 //! accesses ([`step`]). `tests/house.rs` keeps the other files honest.
 
+mod pair;
 #[cfg(conex_park)]
 pub mod step;
+
+pub(crate) use pair::{AtomicPair, Pair};
 
 #[cfg(conex_park)]
 pub(crate) use step::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};

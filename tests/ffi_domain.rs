@@ -167,7 +167,13 @@ fn bad_input_is_told() {
     unsafe {
         assert_eq!(conex_domain_new(null(), null_mut()), CONEX_ERR_NULL);
         for options in [(size, 1), (size - 1, 0), (0, 0), (usize::MAX, 0)] {
-            let options = conex_domain_options { struct_size: options.0, flags: options.1 };
+            let options = conex_domain_options {
+                struct_size: options.0,
+                flags: options.1,
+                limit_bytes: 0,
+                on_limit: None,
+                limit_ctx: null_mut(),
+            };
             assert_eq!(conex_domain_new(&options, &mut out), CONEX_ERR_INVALID);
         }
         assert!(out.is_null());
@@ -190,6 +196,43 @@ fn bad_input_is_told() {
             assert_eq!(conex_domain_stats_get(domain.0, &mut stats), CONEX_ERR_INVALID);
             assert_eq!(stats.guards, 7, "left as it was");
         }
+    }
+}
+
+#[test]
+fn a_limit_has_bytes_and_a_function() {
+    unsafe extern "C-unwind" fn tell(_pending: usize, _age: u64, ctx: *mut c_void) {
+        // SAFETY: the test passes a number of its own, on its own thread.
+        unsafe { *ctx.cast::<usize>() += 1 };
+    }
+    let mut told = 0_usize;
+    let mut options = conex_domain_options {
+        struct_size: size_of::<conex_domain_options>(),
+        flags: 0,
+        limit_bytes: 4096,
+        on_limit: None,
+        limit_ctx: (&raw mut told).cast(),
+    };
+    let (mut domain, mut guard) = (null_mut(), null_mut());
+    let calls = Calls::default();
+    let mut word = 1_u64;
+    // SAFETY: valid pointers; each is destroyed once.
+    unsafe {
+        assert_eq!(conex_domain_new(&options, &mut domain), CONEX_ERR_INVALID);
+        options.on_limit = Some(tell);
+        options.limit_bytes = 0;
+        assert_eq!(conex_domain_new(&options, &mut domain), CONEX_ERR_INVALID);
+        assert_eq!(domain, null_mut());
+        options.limit_bytes = 4096;
+        assert_eq!(conex_domain_new(&options, &mut domain), CONEX_OK);
+        assert_eq!(conex_guard_enter(domain, &mut guard), CONEX_OK);
+        for _ in 0..128 {
+            let ptr = (&raw mut word).cast();
+            assert_eq!(conex_domain_retire(domain, ptr, 64, Some(note), calls.ctx()), CONEX_OK);
+        }
+        assert!(told >= 1);
+        assert_eq!(conex_guard_leave(guard), CONEX_OK);
+        assert_eq!(conex_domain_destroy(domain), CONEX_OK);
     }
 }
 

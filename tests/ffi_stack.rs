@@ -343,8 +343,9 @@ fn callbacks_come_back() {
 
 #[test]
 fn an_allocator_that_fails_or_misaligns_changes_nothing() {
-    for (hook, gives) in [(alloc as conex::AllocFn, 3), (alloc_misaligned, 0)] {
-        let memory = Memory::new(3);
+    for (hook, gives) in [(alloc as conex::AllocFn, 6), (alloc_misaligned, 0)] {
+        // The thread's cache and headers, but no chunk.
+        let memory = Memory::new(2);
         let domain = OwnDomain::new();
         let allocator = conex_allocator { alloc: Some(hook), free: Some(free), ctx: memory.ctx() };
         let mut stack = null_mut();
@@ -354,8 +355,9 @@ fn an_allocator_that_fails_or_misaligns_changes_nothing() {
             let options = conex_stack_options { domain: domain.0, allocator, ..options() };
             assert_eq!(conex_stack_new(&options, &mut stack), CONEX_OK);
             let pushed = conex_stack_push_n(stack, words.as_ptr().cast(), 6, &mut count);
-            assert_eq!((pushed, count, memory.outstanding()), (CONEX_ERR_NO_MEMORY, 0, 0));
-            memory.allow(3);
+            assert_eq!((pushed, count), (CONEX_ERR_NO_MEMORY, 0));
+            assert!(memory.outstanding() <= if gives > 0 { 512 } else { 0 });
+            memory.allow(1);
             let pushed = words.iter().filter(|word| {
                 let status = conex_stack_push(stack, std::ptr::from_ref(*word).cast());
                 assert!(matches!(status, CONEX_OK | CONEX_ERR_NO_MEMORY));

@@ -18,6 +18,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Elements and memory", "element"),
     ("Domains", "domain"),
     ("Guards", "guard"),
+    ("Hazard pointers", "hazard"),
+    ("Shared values", "shared"),
     ("Stack", "stack"),
     ("Queue", "queue"),
     ("Map", "map"),
@@ -39,7 +41,9 @@ fn read(path: &Path) -> String {
 /// The `//!` text of a source file.
 fn introduction(source: &str) -> Vec<&str> {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    // What says to rustdoc that an example is not in Rust; it is indented too.
+    lines.filter(|line| !line.starts_with("```")).collect()
 }
 
 /// What cbindgen makes of one file.

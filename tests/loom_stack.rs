@@ -1,18 +1,41 @@
 //! The stack in loom: every interleaving of small programs, within the preemption bound.
 //!
+//! In a model a chunk has two nodes, a thread keeps one, and no chunk is kept: they come and go all the time. What is freed
+//! is overwritten, so that a thread that still reads it finds no atomic there and loom panics.
+//!
 //! Run by `ci/loom.sh`.
 
 #![cfg(loom)]
 
+use std::alloc::Layout;
+use std::ffi::c_void;
 use std::sync::Mutex;
 
-use conex::{Domain, Options, Stack};
+use conex::{Allocator, Domain, Options, Stack};
 use loom::sync::Arc;
 use loom::thread;
 
+unsafe extern "C-unwind" fn allocate(size: usize, align: usize, _: *mut c_void) -> *mut c_void {
+    // SAFETY: a container never asks for nothing.
+    unsafe { std::alloc::alloc(Layout::from_size_align(size, align).unwrap()).cast() }
+}
+
+unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, _: *mut c_void) {
+    // SAFETY: allocated above with this size.
+    unsafe { ptr.cast::<u8>().write_bytes(0xDD, size) };
+    // SAFETY: allocated above with this layout.
+    unsafe { std::alloc::dealloc(ptr.cast(), Layout::from_size_align(size, align).unwrap()) };
+}
+
+fn options(domain: &Domain) -> Options {
+    // SAFETY: both may be called from anywhere at any time.
+    let allocator = unsafe { Allocator::hooks(allocate, free, std::ptr::null_mut()) };
+    Options::new().domain(domain).allocator(allocator)
+}
+
 fn stack() -> Arc<Stack<u32>> {
     let domain = Domain::new().unwrap();
-    Arc::new(Stack::with_options(&Options::new().domain(&domain)).unwrap())
+    Arc::new(Stack::with_options(&options(&domain)).unwrap())
 }
 
 fn drain(stack: &Stack<u32>) -> Vec<u32> {
@@ -145,7 +168,7 @@ fn push_n_and_pop_all() {
 fn payloads_are_published() {
     loom::model(|| {
         let domain = Domain::new().unwrap();
-        let stack = Arc::new(Stack::with_options(&Options::new().domain(&domain)).unwrap());
+        let stack = Arc::new(Stack::with_options(&options(&domain)).unwrap());
         let other = {
             let (stack, domain) = (stack.clone(), domain.clone());
             thread::spawn(move || {
@@ -179,7 +202,7 @@ fn drops_run_once() {
     loom::model(|| {
         *DROPPED.lock().unwrap() = 0;
         let domain = Domain::new().unwrap();
-        let stack = Arc::new(Stack::with_options(&Options::new().domain(&domain)).unwrap());
+        let stack = Arc::new(Stack::with_options(&options(&domain)).unwrap());
         stack.push(Element);
         stack.push(Element);
         let other = {
@@ -191,4 +214,121 @@ fn drops_run_once() {
         drop(stack);
         assert_eq!(*DROPPED.lock().unwrap(), 2);
     });
+}
+
+/// One call, and what it gives.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Push(u32),
+    PushN(u32),
+    Pop,
+    PopN(usize),
+    PopAll,
+}
+
+impl Call {
+    fn on(self, stack: &Stack<u32>) -> Vec<u32> {
+        let mut popped = Vec::new();
+        match self {
+            Self::Push(n) => stack.push(n),
+            Self::PushN(n) => stack.push_n(vec![n, n + 1]).unwrap(),
+            Self::Pop => popped.extend(stack.pop()),
+            Self::PopN(n) => drop(stack.pop_n(n, &mut popped)),
+            Self::PopAll => drop(stack.pop_all(|n| popped.push(n))),
+        }
+        popped
+    }
+
+    fn on_model(self, model: &mut Vec<u32>) -> Vec<u32> {
+        let n = match self {
+            Self::Push(n) => {
+                model.push(n);
+                0
+            }
+            Self::PushN(n) => {
+                model.extend([n, n + 1]);
+                0
+            }
+            Self::Pop => 1,
+            Self::PopN(n) => n,
+            Self::PopAll => model.len(),
+        };
+        let mut popped = model.split_off(model.len().saturating_sub(n));
+        popped.reverse();
+        popped
+    }
+}
+
+/// Two threads make their calls on a stack that holds `begin`, with a chunk that is free now and then in between; what they
+/// get, and what is left, must be that of one of the orders.
+fn explain(begin: &'static [u32], mine: &'static [Call], theirs: &'static [Call]) {
+    fn orders(model: &[u32], mine: &[Call], theirs: &[Call]) -> Vec<[Vec<Vec<u32>>; 3]> {
+        if mine.is_empty() && theirs.is_empty() {
+            let left = model.iter().rev().map(|n| vec![*n]).collect();
+            return vec![[Vec::new(), Vec::new(), left]];
+        }
+        let mut all = Vec::new();
+        for (who, calls) in [mine, theirs].into_iter().enumerate() {
+            let Some((first, rest)) = calls.split_first() else { continue };
+            let mut model = model.to_vec();
+            let popped = first.on_model(&mut model);
+            let later = if who == 0 { orders(&model, rest, theirs) } else { orders(&model, mine, rest) };
+            all.extend(later.into_iter().map(|mut outcome| {
+                outcome[who].insert(0, popped.clone());
+                outcome
+            }));
+        }
+        all
+    }
+    let allowed = orders(begin, mine, theirs);
+    loom::model(move || {
+        let stack = stack();
+        for n in begin {
+            stack.push(*n);
+        }
+        let other = {
+            let stack = stack.clone();
+            thread::spawn(move || theirs.iter().map(|call| call.on(&stack)).collect::<Vec<_>>())
+        };
+        let got: Vec<_> = mine.iter().map(|call| call.on(&stack)).collect();
+        let others = other.join().unwrap();
+        assert_eq!(stack.is_empty(), stack.len() == 0);
+        let left: Vec<_> = drain(&stack).into_iter().map(|n| vec![n]).collect();
+        let outcome = [got, others, left];
+        assert!(allowed.contains(&outcome), "{outcome:?} is none of {allowed:?}");
+    });
+}
+
+macro_rules! pairs {
+    ($($name:ident: $begin:expr, $mine:expr, $theirs:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            use Call::*;
+            explain(&$begin, &$mine, &$theirs);
+        }
+    )*};
+}
+
+pairs! {
+    push_beside_push_n: [1], [Push(2)], [PushN(3)];
+    push_beside_pop_n: [1, 2], [Push(3)], [PopN(2)];
+    push_beside_pop_all: [1, 2], [Push(3)], [PopAll];
+    pop_beside_push_n: [1], [Pop], [PushN(2)];
+    pop_beside_pop_n: [1, 2, 3], [Pop], [PopN(2)];
+    pop_beside_pop_all: [1, 2, 3], [Pop], [PopAll];
+    pop_n_beside_push_n: [1], [PopN(2)], [PushN(2)];
+    pop_n_beside_pop_n: [1, 2, 3], [PopN(2)], [PopN(2)];
+    pop_n_beside_pop_all: [1, 2, 3], [PopN(2)], [PopAll];
+    push_n_beside_push_n: [1], [PushN(2)], [PushN(4)];
+    push_n_beside_pop_all: [1, 2], [PushN(3)], [PopAll];
+    pop_all_beside_pop_all: [1, 2, 3], [PopAll], [PopAll];
+    // Both chunks are free at once, and gone but for the one that the pop has named in time. (A thread that pops one by one
+    // names chunks itself, and so keeps them for a while.)
+    a_chunk_is_freed_beside_a_pop: [1, 2], [Pop], [PopAll];
+    a_chunk_is_freed_beside_a_walk: [1, 2, 3, 4], [PopN(3)], [PopAll];
+    // 3 leaves and its node comes back on another one: the head is the same pointer with another number.
+    a_node_comes_back_beside_a_pop: [1, 2, 3], [Pop], [PopN(2), Push(4)];
+    a_node_comes_back_beside_a_walk: [1, 2, 3], [PopN(2)], [PopN(2), Push(4)];
+    runs_go_back_and_are_taken: [1, 2], [Pop, Push(3)], [Pop, Push(4)];
+    a_chunk_is_left_while_its_header_is_listed: [1, 2, 3], [Pop, Push(4)], [PopN(2)];
 }

@@ -504,3 +504,59 @@ fn a_domain_may_end_in_its_own_disposal() {
     assert!(ended.load(Ordering::SeqCst) > 0);
     assert_eq!(after.load(Ordering::SeqCst), 2 * ended.load(Ordering::SeqCst));
 }
+
+/// A guard is held too long: the limit's function is told once, then at each doubling; and again after the memory was freed.
+#[test]
+fn the_limit_tells_when_memory_is_held_back() {
+    struct Told {
+        calls: std::sync::Mutex<Vec<(usize, u64)>>,
+        again: std::sync::OnceLock<Domain>,
+        freed: AtomicUsize,
+    }
+    unsafe extern "C-unwind" fn tell(pending: usize, age: u64, ctx: *mut c_void) {
+        // SAFETY: the test passes its `Told`, which outlives the domain.
+        let told = unsafe { &*ctx.cast::<Told>() };
+        told.calls.lock().unwrap().push((pending, age));
+        let domain = told.again.get().unwrap();
+        assert_eq!(domain.barrier(LONG), Err(BarrierError::Guarded));
+        drop(domain.enter());
+        // What it retires itself does not make it call itself.
+        for _ in 0..100 {
+            retire(domain, &told.freed, 16);
+        }
+    }
+    let told =
+        Box::new(Told { calls: Default::default(), again: Default::default(), freed: AtomicUsize::new(0) });
+    let ctx = std::ptr::from_ref(&*told).cast_mut().cast();
+    const LIMIT: usize = if cfg!(miri) { 4 * 1024 } else { 64 * 1024 };
+    // SAFETY: `told` outlives the domain, which it gives up below.
+    let domain = unsafe { Domain::with_limit(LIMIT, tell, ctx) }.unwrap();
+    told.again.set(domain.clone()).unwrap();
+    for round in 1..=2 {
+        let guard = domain.enter();
+        thread::sleep(Duration::from_millis(10));
+        for _ in 0..10 * LIMIT / 256 {
+            retire(&domain, &told.freed, 256);
+        }
+        let calls = std::mem::take(&mut *told.calls.lock().unwrap());
+        assert_eq!(
+            calls.len(),
+            4,
+            "round {round}: at one, two, four and eight times the limit, or a little later: {calls:?}"
+        );
+        assert!(calls[0].0 >= LIMIT && calls[0].0 < LIMIT + 33 * 1024, "{calls:?}");
+        assert!(calls.windows(2).all(|pair| pair[1].0 >= 2 * pair[0].0), "{calls:?}");
+        assert!(calls.iter().all(|call| call.1 >= 5_000_000), "the guard's age: {calls:?}");
+        drop(guard);
+        domain.barrier(LONG).unwrap();
+        // Notices that little waits, and begins anew.
+        for _ in 0..200 {
+            retire(&domain, &told.freed, 1);
+        }
+        domain.barrier(LONG).unwrap();
+        assert!(told.calls.lock().unwrap().is_empty());
+    }
+    let mut told = told;
+    drop(domain);
+    drop(told.again.take());
+}

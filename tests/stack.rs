@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use common::{Counted, Failing, scaled};
+use common::{Counted, scaled};
 use conex::{Domain, Options, Stack};
 use proptest::prelude::*;
 
@@ -135,6 +135,30 @@ fn is_never_empty_when_it_cannot_be() {
     assert_eq!(stack.len(), threads + 1);
 }
 
+/// `len` counts what each thread did, and is exact when they are done.
+#[test]
+fn len_is_exact_when_nobody_is_at_work() {
+    let mut stack = fresh();
+    stack.extend(0..10);
+    thread::scope(|scope| {
+        for thread in 0..20 {
+            let stack = &stack;
+            scope.spawn(move || {
+                for n in 0..scaled(500) {
+                    stack.push_n(vec![n; 3]).unwrap();
+                    stack.pop_n(if n % 2 == 0 { 1 } else { 5 }, &mut Vec::new());
+                }
+                if thread == 10 {
+                    stack.pop_all(drop);
+                }
+            });
+        }
+    });
+    let len = stack.len();
+    assert_eq!(stack.pop_n(usize::MAX, &mut Vec::new()), len);
+    assert_eq!((stack.len(), stack.is_empty()), (0, true));
+}
+
 /// A batch is one step: batches of one thread are never interleaved with others.
 #[test]
 fn batches_are_atomic() {
@@ -217,46 +241,23 @@ fn holds_any_layout() {
     aligned.push(Aligned(2));
     assert_eq!(aligned.pop(), Some(Aligned(2)));
 
-    let large = fresh();
-    large.push([7_u8; 5000]);
-    assert_eq!(large.pop(), Some([7; 5000]));
+    let mut large = fresh();
+    large.extend([[7_u8; 5000], [8; 5000], [9; 5000]]);
+    assert_eq!(large.pop_all(|element| assert!([7, 8, 9].contains(&element[4999]))), 3);
+
+    // Aligned to more than a page, and larger than any chunk of small elements.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[repr(align(8192))]
+    struct Pages([u8; 100_000]);
+    let mut pages = fresh();
+    pages.extend((0..10).map(|n| Pages([n; 100_000])));
+    for n in (0..10).rev() {
+        let page = pages.pop().map(Box::new);
+        assert_eq!(page, Some(Box::new(Pages([n; 100_000]))));
+    }
 
     let nothing = fresh();
     nothing.push(());
     nothing.push(());
     assert_eq!((nothing.pop(), nothing.pop(), nothing.pop()), (Some(()), Some(()), None));
-}
-
-/// For every allocation of a scenario: if it fails, the caller has its elements back and the stack is as it was; and at
-/// the end all memory was given back.
-#[test]
-fn survives_any_failed_allocation() {
-    for fail_at in 0.. {
-        let memory = Failing::new(fail_at);
-        let live = AtomicUsize::new(0);
-        let mut failed = false;
-        {
-            let domain = Domain::new().unwrap();
-            let stack =
-                Stack::with_options(&Options::new().domain(&domain).allocator(memory.allocator())).unwrap();
-            for _ in 0..4 {
-                if let Err(element) = stack.try_push(Counted::new(&live)) {
-                    failed = true;
-                    drop(element);
-                }
-            }
-            let len = stack.len();
-            if let Err(elements) = stack.push_n((0..4).map(|_| Counted::new(&live)).collect()) {
-                failed = true;
-                assert_eq!((elements.len(), stack.len()), (4, len));
-            }
-            while stack.pop().is_some() {}
-        }
-        assert_eq!(live.load(Ordering::SeqCst), 0);
-        assert_eq!(memory.outstanding(), 0, "all memory is back when the stack is gone");
-        if !failed {
-            assert_eq!(fail_at, 8, "the scenario allocates eight nodes");
-            break;
-        }
-    }
 }

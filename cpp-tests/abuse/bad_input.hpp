@@ -5,6 +5,7 @@
 
 #include <conex/conex.h>
 
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -31,10 +32,17 @@ public:
         CHECK(conex_queue_new(nullptr, &queue) == CONEX_OK);
         CHECK(conex_map_new(nullptr, &map) == CONEX_OK);
         CHECK(conex_guard_enter(domain, &guard) == CONEX_OK);
+        CHECK(conex_hazard_new(domain, &hazard) == CONEX_OK);
+        const std::uint64_t word = 42;
+        CHECK(conex_ref_new(domain, nullptr, &word, &ref) == CONEX_OK);
+        CHECK(conex_shared_new(domain, nullptr, &shared) == CONEX_OK);
     }
     zoo(const zoo&) = delete;
     zoo& operator=(const zoo&) = delete;
     ~zoo() {
+        CHECK(conex_shared_destroy(shared) == CONEX_OK);
+        CHECK(conex_ref_release(ref) == CONEX_OK);
+        CHECK(conex_hazard_destroy(hazard) == CONEX_OK);
         CHECK(conex_guard_leave(guard) == CONEX_OK);
         CHECK(conex_stack_destroy(stack) == CONEX_OK);
         CHECK(conex_queue_destroy(queue) == CONEX_OK);
@@ -47,6 +55,9 @@ public:
     conex_queue* queue = nullptr;
     conex_map* map = nullptr;
     conex_guard* guard = nullptr;
+    conex_hazard* hazard = nullptr;
+    conex_ref* ref = nullptr;
+    conex_shared* shared = nullptr;
 };
 
 struct bad_handle {
@@ -82,6 +93,9 @@ std::vector<bad_handle> bad_handles(const zoo& all, Handle* live, Handle* destro
     if (!std::is_same_v<Handle, conex_queue>) other("a queue", all.queue);
     if (!std::is_same_v<Handle, conex_map>) other("a map", all.map);
     if (!std::is_same_v<Handle, conex_guard>) other("a guard", all.guard);
+    if (!std::is_same_v<Handle, conex_hazard>) other("a hazard pointer", all.hazard);
+    if (!std::is_same_v<Handle, conex_ref>) other("a reference", all.ref);
+    if (!std::is_same_v<Handle, conex_shared>) other("a shared place", all.shared);
     return bad;
 }
 

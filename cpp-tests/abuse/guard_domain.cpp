@@ -28,6 +28,8 @@ TEST("domain: bad handles") {
             {"conex_domain_flush", [](conex_domain* d) { return conex_domain_flush(d); }, false},
             {"conex_domain_barrier", [](conex_domain* d) { return conex_domain_barrier(d, 1000); }, false},
             {"conex_domain_stats_get", [&](conex_domain* d) { return conex_domain_stats_get(d, &stats); }, false},
+            {"conex_domain_lock", [](conex_domain* d) { return conex_domain_lock(d); }, false},
+            {"conex_domain_unlock", [](conex_domain* d) { return conex_domain_unlock(d); }, false},
             {"conex_guard_enter", [&](conex_domain* d) { return conex_guard_enter(d, &guard); }, false},
         });
     CHECK(called == 0 && guard == nullptr && stats.guards == 0);
@@ -56,6 +58,14 @@ TEST("domain: null arguments, bad options, bad sizes") {
     expect(conex_domain_destroy(conex_domain_default()), CONEX_ERR_INVALID, "conex_domain_destroy",
            "the default domain");
     CHECK(conex_domain_flush(nullptr) == CONEX_OK);
+    expect(conex_domain_unlock(all.domain), CONEX_ERR_INVALID, "conex_domain_unlock", "a domain that is not locked");
+    CHECK(conex_domain_lock(all.domain) == CONEX_OK);
+    std::thread([&] {
+        expect(conex_domain_unlock(all.domain), CONEX_ERR_INVALID, "conex_domain_unlock", "the lock of another thread");
+    }).join();
+    expect(conex_domain_destroy(all.domain), CONEX_BUSY, "conex_domain_destroy", "a domain that is locked");
+    expect(conex_domain_barrier(all.domain, 1000), CONEX_ERR_STALLED, "conex_domain_barrier", "a domain that is locked");
+    CHECK(conex_domain_unlock(all.domain) == CONEX_OK);
 }
 
 TEST("domain: destroyed while in use") {

@@ -135,6 +135,26 @@ TEST("destroying a domain runs what is pending") {
     moved.retire(new types::tracked(1));
 }
 
+TEST("a limit tells when a guard holds back too much") {
+    const types::balance balance;
+    std::atomic<int> calls{0};
+    conex::domain first(10000, [&](const conex::domain_stats& now) {
+        CHECK(now.pending_bytes >= 10000);
+        ++calls;
+    });
+    conex::domain home(std::move(first));
+    {
+        const conex::guard session(home);
+        for (std::uint64_t i = 0; i < 1000; ++i) home.retire(new types::tracked(i));
+    }
+    CHECK(calls >= 1 && calls <= 4);
+    CHECK(home.barrier(10s));
+#if defined(__cpp_exceptions)
+    CHECK_THROWS(std::logic_error, conex::domain(0, [](const conex::domain_stats&) {}));
+    CHECK_THROWS(std::logic_error, conex::domain(1, nullptr));
+#endif
+}
+
 TEST("the default domain is one, and works") {
     const types::balance balance;
     conex::domain& home = conex::domain::default_domain();

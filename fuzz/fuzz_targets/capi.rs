@@ -368,7 +368,13 @@ unsafe fn run(world: &mut World, op: Op) {
             }
         }
         Op::NewDomain(flags, null_out) => {
-            let options = conex_domain_options { struct_size: size_of::<conex_domain_options>(), flags };
+            let options = conex_domain_options {
+                struct_size: size_of::<conex_domain_options>(),
+                flags,
+                limit_bytes: 0,
+                on_limit: None,
+                limit_ctx: null_mut(),
+            };
             let mut domain = null_mut();
             let status =
                 unsafe { conex_domain_new(&options, if null_out { null_mut() } else { &mut domain }) };

@@ -257,12 +257,30 @@ typedef struct conex_allocator {
 /** A domain; made by `conex_domain_new`. */
 typedef struct conex_domain conex_domain;
 
+/**
+ * Called when at least `limit_bytes` wait in a domain, and again each time that twice as much waits as at the last call;
+ * when less than half of the limit waits, it begins anew. `pending_bytes` wait now, and the domain's oldest guard has been
+ * held for `oldest_guard_ns` nanoseconds without a refresh (0: none is held).
+ *
+ * The thread calls it whose retirement completed a batch (64 of them, or 32 KiB), inside that call, after what could be
+ * freed has been; several threads may do so at the same time. It may call every function of the library, but
+ * `conex_domain_barrier` for the domain answers `CONEX_ERR_STALLED`; it must leave the guards of its thread as it found
+ * them, and it must not unwind.
+ */
+typedef void (*conex_limit_fn)(size_t pending_bytes, uint64_t oldest_guard_ns, void *ctx);
+
 /** How a domain is made. Initialise it with `CONEX_DOMAIN_OPTIONS_INIT`. */
 typedef struct conex_domain_options {
     /** `sizeof(conex_domain_options)`, as the macro sets it. */
     size_t struct_size;
     /** Must be 0. */
     uint64_t flags;
+    /** A soft limit: `on_limit` is called when so many bytes wait to be freed. 0: no limit. */
+    size_t limit_bytes;
+    /** NULL if and only if there is no limit. */
+    conex_limit_fn on_limit;
+    /** Passed to `on_limit`. It must stay valid until the domain is destroyed. */
+    void *limit_ctx;
 } conex_domain_options;
 
 /**
@@ -271,6 +289,15 @@ typedef struct conex_domain_options {
  * leave the guards of its thread as it found them, and it must not unwind.
  */
 typedef void (*conex_retire_fn)(void *ptr, void *ctx);
+
+/**
+ * Room for one retirement inside an object, so that retiring it needs no memory. What it holds before does not matter,
+ * from the retirement until the object's end it is the library's. Its layout is final.
+ */
+typedef struct conex_retire_node {
+    /** The library's. */
+    uint64_t opaque[6];
+} conex_retire_node;
 
 /** What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`. */
 typedef struct conex_domain_stats {
@@ -293,7 +320,8 @@ typedef struct conex_domain_stats {
  * @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
  *
  * @retval CONEX_OK
- * @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_NULL, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The options cannot be, or a limit without a function, or the other way round.
  *
  * Progress: lock-free if the process allocator is.
  */
@@ -350,6 +378,33 @@ CONEX_API conex_status conex_domain_retire(
         void *ctx);
 
 /**
+ * As `conex_domain_retire`, in room that the object brings along: needs no memory.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+ *                it.
+ * @param ptr     Passed to `call`; not used otherwise.
+ * @param bytes   How much memory it stands for.
+ * @param call    Called once, as by `conex_domain_retire`.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+ * @retval CONEX_ERR_INVALID  `node` is not aligned.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_domain_retire_node(
+        struct conex_domain *domain,
+        struct conex_retire_node *node,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
  * Moves the domain's clock on if it can be moved, and frees what is due. One step, which never waits; what was retired
  * just now needs at least two.
  *
@@ -396,8 +451,8 @@ CONEX_API conex_status conex_domain_barrier(struct conex_domain *domain, uint64_
  */
 CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struct conex_domain_stats *stats);
 
-/* The defaults of a conex_domain_options. */
-#define CONEX_DOMAIN_OPTIONS_INIT {sizeof(conex_domain_options), 0}
+/* The defaults of a conex_domain_options: no limit. */
+#define CONEX_DOMAIN_OPTIONS_INIT {sizeof(conex_domain_options), 0, 0, NULL, NULL}
 
 /* An empty conex_domain_stats. */
 #define CONEX_DOMAIN_STATS_INIT {sizeof(conex_domain_stats), 0, 0, 0, 0}
@@ -435,6 +490,36 @@ typedef struct conex_guard conex_guard;
 CONEX_API conex_status conex_guard_enter(conex_domain *domain, struct conex_guard **out);
 
 /**
+ * Begins a session of the calling thread without a guard: cheaper than `conex_guard_enter`, for short reads of your own
+ * structures. It protects as a guard does; `conex_map_get_ref` wants a guard. Sessions nest, with guards too.
+ *
+ * @param domain  The domain; NULL for the default one. Until the session has ended `conex_domain_destroy` answers
+ *                `CONEX_BUSY`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate, but on the thread's first use of the domain.
+ */
+CONEX_API conex_status conex_domain_lock(conex_domain *domain);
+
+/**
+ * Ends a session that the calling thread began by `conex_domain_lock`. Not to be called where that may have been long
+ * ago: in a thread's very last destructors.
+ *
+ * @param domain  The domain; NULL for the default one.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    This thread has begun no such session in the domain.
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate. May call drop and retire functions on this thread.
+ */
+CONEX_API conex_status conex_domain_unlock(conex_domain *domain);
+
+/**
  * Ends the session and begins a new one with the same guard: pointers obtained under it are not valid any more, and
  * memory that it held back can be freed. While another guard of this thread and domain is held, it does nothing.
  *
@@ -462,6 +547,387 @@ CONEX_API conex_status conex_guard_refresh(struct conex_guard *guard);
  * Progress: wait-free, if the process allocator is.
  */
 CONEX_API conex_status conex_guard_leave(struct conex_guard *guard);
+
+/* =========================================================================================================
+ * Hazard pointers
+ *
+ * A hazard pointer protects one object of a structure of your own: while it does, the object is not freed, however long
+ * that takes, and nothing else is held back. A guard costs less for many short reads; a hazard pointer is for a reader
+ * that may take long or stop for ever.
+ *
+ *     conex_hazard *hazard;                                   // one a thread, made once
+ *     conex_hazard_new(NULL, &hazard);
+ *     ...
+ *     conex_hazard_protect(hazard, &current, (void **)&seen); // current: _Atomic(struct config *)
+ *     use(seen);                                              // not freed before the hazard says so
+ *     conex_hazard_reset(hazard, NULL);
+ *     ...
+ *     old = atomic_exchange(&current, next);                  // unlink, then
+ *     conex_hazard_retire(NULL, old, sizeof *old, free_config, NULL);
+ *
+ * What is protected by hazard pointers is retired by `conex_hazard_retire`, in the same domain; `conex_domain_retire` looks
+ * at guards only, and `conex_hazard_retire` at hazard pointers only.
+ *
+ * With H hazard pointers in the domain (the largest number that there ever was at once), T threads that retire, and F
+ * threads that stand still inside a call that retires, at most (1 + F) * (64 + 2 H + T) retired objects wait at any time,
+ * H of them because they are protected. Every 64 + 2 H retirements one of them looks at all hazard pointers and calls
+ * what is due; `conex_domain_flush` and `conex_domain_barrier` do so at once.
+ * ====================================================================================================== */
+
+/** A hazard pointer; made by `conex_hazard_new`. Used by one thread at a time, but not always by the same. */
+typedef struct conex_hazard conex_hazard;
+
+/**
+ * Makes a hazard pointer, which protects nothing yet.
+ *
+ * @param domain  The domain to which the objects are retired; NULL for the default one.
+ * @param out     Receives the hazard pointer with `CONEX_OK`. To be destroyed with `conex_hazard_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ *
+ * Progress: lock-free if the process allocator is; takes time in the number of hazard pointers of the domain.
+ */
+CONEX_API conex_status conex_hazard_new(conex_domain *domain, struct conex_hazard **out);
+
+/**
+ * Destroys a hazard pointer, which protects nothing then.
+ *
+ * @param hazard  The hazard pointer; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live hazard pointer (recently destroyed ones are recognised).
+ *
+ * Progress: wait-free, if the process allocator is.
+ */
+CONEX_API conex_status conex_hazard_destroy(struct conex_hazard *hazard);
+
+/**
+ * Loads a pointer and protects what it points to, in place of what was protected before.
+ *
+ * @param hazard  The hazard pointer.
+ * @param source  The address of an atomic pointer to an object: `_Atomic(T *)` in C, `std::atomic<T *>` in C++. Objects
+ *                are unlinked from it before they are retired.
+ * @param out     Receives the pointer with `CONEX_OK`. If it is not NULL, the object is not freed before the hazard
+ *                pointer protects something else, is reset or destroyed.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `source` is not aligned.
+ *
+ * Progress: lock-free: repeats only when `source` has changed; does not allocate. Costs a load and a comparison if the
+ * object is the one that is protected already.
+ */
+CONEX_API conex_status conex_hazard_protect(struct conex_hazard *hazard, const void *source, void **out);
+
+/**
+ * Protects an object if a pointer still leads to it, in place of what was protected before.
+ *
+ * @param hazard  The hazard pointer.
+ * @param ptr     In: what `source` was seen to hold. Out, with `CONEX_OK` the same, with `CONEX_MISMATCH` what it holds
+ *                now.
+ * @param source  As for `conex_hazard_protect`.
+ *
+ * @retval CONEX_OK        `*ptr` is protected, if it is not NULL.
+ * @retval CONEX_MISMATCH  `source` holds another pointer. The hazard pointer protects nothing.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `source` is not aligned.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_hazard_try_protect(struct conex_hazard *hazard, void **ptr, const void *source);
+
+/**
+ * Ends the protection, and protects `ptr` instead, if it is not NULL.
+ *
+ * @param hazard  The hazard pointer.
+ * @param ptr     NULL, or an object that cannot be retired before the call returns, such as one that is not shared yet.
+ *                For all others there is `conex_hazard_protect`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE  `hazard`.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_hazard_reset(struct conex_hazard *hazard, const void *ptr);
+
+/**
+ * Calls `call(ptr, ctx)` once, later, when no hazard pointer of the domain protects `ptr`. Unlink it before, from every
+ * pointer that it can be protected through. Guards do not matter to it.
+ *
+ * @param domain  The domain of the hazard pointers; NULL for the default one.
+ * @param ptr     What hazard pointers protect, and `call` gets.
+ * @param bytes   How much memory it stands for: feeds the statistics.
+ * @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `call` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
+ *
+ * Progress: lock-free if the process allocator is; allocates one small block. May call drop and retire functions on this
+ * thread.
+ */
+CONEX_API conex_status conex_hazard_retire(
+        conex_domain *domain,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
+ * As `conex_hazard_retire`, in room that the object brings along: needs no memory.
+ *
+ * @param domain  The domain of the hazard pointers; NULL for the default one.
+ * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+ *                it.
+ * @param ptr     What hazard pointers protect, and `call` gets.
+ * @param bytes   How much memory it stands for.
+ * @param call    Called once, as by `conex_hazard_retire`.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+ * @retval CONEX_ERR_INVALID  `node` is not aligned.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate. May call drop and retire functions on this thread.
+ */
+CONEX_API conex_status conex_hazard_retire_node(
+        conex_domain *domain,
+        conex_retire_node *node,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/* =========================================================================================================
+ * Shared values
+ *
+ * A value that is shared by counting its references, and a place that holds such a reference and may be read and written
+ * by any thread at any time. What a load gives is a reference of its own: it may be kept for as long as one likes, without
+ * a guard, and holds back nothing else.
+ *
+ *     conex_ref *first, *seen;
+ *     conex_shared *current;
+ *     conex_ref_new(NULL, &element, &config, &first);   // moves the config into a counted block
+ *     conex_shared_new(NULL, first, &current);          // the place owns that reference now
+ *     ...
+ *     conex_shared_load(current, &seen);                // another thread's own reference
+ *     use(conex_ref_value(seen));
+ *     conex_ref_release(seen);                          // the last one ends the value, here and now
+ *
+ * The value ends with its last reference, on the thread that gives it up. Its memory is freed a little later, by the
+ * domain, which cannot be destroyed before the references and places that belong to it.
+ *
+ * There are no weak references, and none to a part of a value. A cycle of references is never freed.
+ * ====================================================================================================== */
+
+/** A reference to a shared value; made by `conex_ref_new`, and by loads. */
+typedef struct conex_ref conex_ref;
+
+/** A place for a reference; made by `conex_shared_new`. */
+typedef struct conex_shared conex_shared;
+
+/**
+ * Makes `*to`, which is uninitialised. Returns 0, or a negative `conex_status` that the operation then returns, with
+ * nothing changed. It must not unwind. It runs on the thread that called the operation, and may call every function of
+ * the library.
+ */
+typedef int32_t (*conex_ref_make_fn)(void *to, void *ctx);
+
+/**
+ * Moves a value into a new counted block.
+ *
+ * @param domain   The domain of the places that it can be put into; NULL for the default one.
+ * @param element  The layout of the value, and what ends it: `drop` is called on the thread that releases the last
+ *                 reference, inside that call. NULL: an 8-byte word. `clone` is not used.
+ * @param value    The value, `element->size` bytes, which need not be aligned. It is the block's with `CONEX_OK`.
+ * @param out      Receives the first reference with `CONEX_OK`. To be given up by `conex_ref_release`, or put into a place.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The element cannot be.
+ *
+ * Progress: lock-free if the process allocator is; allocates one block: the value and some 100 bytes.
+ */
+CONEX_API conex_status conex_ref_new(
+        conex_domain *domain,
+        const conex_element *element,
+        const void *value,
+        struct conex_ref **out);
+
+/**
+ * Makes a value where it will be: for those that cannot be moved.
+ *
+ * @param domain   The domain of the places that it can be put into; NULL for the default one.
+ * @param element  As for `conex_ref_new`.
+ * @param make     Called once, with the value's place, aligned as the element says, and `ctx`.
+ * @param ctx      Passed to `make`.
+ * @param out      Receives the first reference with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  The element cannot be.
+ * @return Or what `make` returned, if that is not 0.
+ *
+ * Progress: lock-free if the process allocator and `make` are; allocates one block.
+ */
+CONEX_API conex_status conex_ref_make(
+        conex_domain *domain,
+        const conex_element *element,
+        conex_ref_make_fn make,
+        void *ctx,
+        struct conex_ref **out);
+
+/**
+ * The value of a reference.
+ *
+ * @param ref  The reference.
+ *
+ * @return The value, aligned as its element says, valid as long as the reference; NULL if `ref` is NULL or no live
+ *         reference.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API void *conex_ref_value(const struct conex_ref *ref);
+
+/**
+ * One more reference to a value, for which the same pointer stands: each is released on its own.
+ *
+ * @param ref  The reference.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_ref_retain(struct conex_ref *ref);
+
+/**
+ * Gives up a reference. With the last one the value ends: its `drop` is called, on this thread.
+ *
+ * @param ref  The reference, which is not used after this; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live reference (one whose value has just ended is recognised, in most cases).
+ *
+ * Progress: wait-free, but for `drop` and, with the last reference, for the process allocator.
+ */
+CONEX_API conex_status conex_ref_release(struct conex_ref *ref);
+
+/**
+ * How many references to a value there are, those of places included. An estimate while other threads are at work.
+ *
+ * @param ref    The reference.
+ * @param count  Receives the number with `CONEX_OK`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_ref_count(const struct conex_ref *ref, size_t *count);
+
+/**
+ * Makes a place.
+ *
+ * @param domain  The domain of the references that are put into it; NULL for the default one.
+ * @param first   A reference that the place holds at first, and owns with `CONEX_OK`; NULL for none.
+ * @param out     Receives the place with `CONEX_OK`. To be destroyed with `conex_shared_destroy`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE, CONEX_ERR_NO_MEMORY
+ * @retval CONEX_ERR_INVALID  `first` is of another domain.
+ *
+ * Progress: lock-free if the process allocator is; allocates.
+ */
+CONEX_API conex_status conex_shared_new(conex_domain *domain, struct conex_ref *first, struct conex_shared **out);
+
+/**
+ * Destroys a place, and releases what it holds.
+ *
+ * @param shared  The place, which no other thread uses any more; NULL is allowed and does nothing.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_HANDLE  Not a live place (recently destroyed ones are recognised).
+ *
+ * Progress: as `conex_ref_release`.
+ */
+CONEX_API conex_status conex_shared_destroy(struct conex_shared *shared);
+
+/**
+ * A reference to what the place holds.
+ *
+ * @param shared  The place.
+ * @param out     Receives the reference with `CONEX_OK`, NULL if the place holds none. To be released.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: lock-free: repeats when the place has changed, or another thread counted at the same moment; does not
+ * allocate. May call drop and retire functions of the domain on this thread.
+ */
+CONEX_API conex_status conex_shared_load(const struct conex_shared *shared, struct conex_ref **out);
+
+/**
+ * Puts a reference into the place, and releases what was there.
+ *
+ * @param shared  The place.
+ * @param next    The reference, which is the place's with `CONEX_OK`; NULL for none.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `shared` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: as `conex_ref_release`.
+ */
+CONEX_API conex_status conex_shared_store(const struct conex_shared *shared, struct conex_ref *next);
+
+/**
+ * Puts a reference into the place, and gives out what was there.
+ *
+ * @param shared  The place.
+ * @param next    The reference, which is the place's with `CONEX_OK`; NULL for none.
+ * @param old     Receives what was there, or NULL, with `CONEX_OK`. To be released.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `shared` or `old` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: wait-free; does not allocate.
+ */
+CONEX_API conex_status conex_shared_exchange(
+        const struct conex_shared *shared,
+        struct conex_ref *next,
+        struct conex_ref **old);
+
+/**
+ * Puts a reference into the place if that holds `expected`: the same value, not an equal one.
+ *
+ * @param shared    The place.
+ * @param expected  A reference of the caller's, which stays the caller's; NULL for "none".
+ * @param next      The reference to put in, which is the place's with `CONEX_OK`, and still the caller's else; NULL for
+ *                  none.
+ * @param actual    Optional: receives a reference to what the place holds, or NULL, with `CONEX_MISMATCH`. To be released.
+ *
+ * @retval CONEX_OK        The place's reference to `expected` was released.
+ * @retval CONEX_MISMATCH  The place holds something else.
+ * @retval CONEX_ERR_NULL     `shared` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  `next` is of another domain than the place.
+ *
+ * Progress: lock-free, as `conex_shared_load`; does not allocate.
+ */
+CONEX_API conex_status conex_shared_compare_exchange(
+        const struct conex_shared *shared,
+        const struct conex_ref *expected,
+        struct conex_ref *next,
+        struct conex_ref **actual);
 
 /* =========================================================================================================
  * Stack
@@ -532,7 +998,7 @@ CONEX_API conex_status conex_stack_destroy(struct conex_stack *stack);
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
  *
- * Progress: lock-free if the allocator is; allocates one node.
+ * Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
  */
 CONEX_API conex_status conex_stack_push(struct conex_stack *stack, const void *element);
 
@@ -549,7 +1015,7 @@ CONEX_API conex_status conex_stack_push(struct conex_stack *stack, const void *e
  * @retval CONEX_ERR_INVALID    No array can have `n` elements.
  * @retval CONEX_ERR_NO_MEMORY  All elements are still the caller's.
  *
- * Progress: lock-free if the allocator is; allocates one node an element.
+ * Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
  */
 CONEX_API conex_status conex_stack_push_n(struct conex_stack *stack, const void *elements, size_t n, size_t *count);
 
@@ -563,7 +1029,8 @@ CONEX_API conex_status conex_stack_push_n(struct conex_stack *stack, const void 
  * @retval CONEX_EMPTY
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: lock-free; does not allocate.
+ * Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+ * the stack, and does without if there is no memory for it.
  */
 CONEX_API conex_status conex_stack_pop(struct conex_stack *stack, void *element);
 
@@ -580,7 +1047,8 @@ CONEX_API conex_status conex_stack_pop(struct conex_stack *stack, void *element)
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  * @retval CONEX_ERR_INVALID  No array can have `n` elements.
  *
- * Progress: lock-free; does not allocate.
+ * Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+ * the stack, and does without if there is no memory for it.
  */
 CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elements, size_t n, size_t *count);
 
@@ -598,12 +1066,12 @@ CONEX_API conex_status conex_stack_pop_n(struct conex_stack *stack, void *elemen
  * @retval CONEX_EMPTY
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: the step is wait-free, then lock-free, with one call an element; does not allocate.
+ * Progress: lock-free, with one call an element after the step; allocates as `conex_stack_pop`.
  */
 CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take_fn take, void *ctx, size_t *count);
 
 /**
- * Tells how many elements the stack held at a moment during the call.
+ * Tells how many elements the stack holds: an estimate while other threads push and pop, exact when they are done.
  *
  * @param stack  The stack.
  * @param len    Receives the number with `CONEX_OK`.
@@ -611,7 +1079,7 @@ CONEX_API conex_status conex_stack_pop_all(struct conex_stack *stack, conex_take
  * @retval CONEX_OK
  * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
  *
- * Progress: lock-free; does not allocate.
+ * Progress: wait-free, in the number of threads that ever used the domain at once; does not allocate.
  */
 CONEX_API conex_status conex_stack_len(const struct conex_stack *stack, size_t *len);
 

@@ -7,6 +7,9 @@
 ///     conex::map<K, V>    a hash map, atomic for each key     <conex/map.hpp>
 ///     conex::guard        a session over many operations      <conex/guard.hpp>
 ///     conex::domain       where removed memory waits          <conex/domain.hpp>
+///     conex::hazard_pointer   protects one object             <conex/hazard.hpp>
+///     conex::rcu_domain   read-copy-update                    <conex/rcu.hpp>
+///     conex::atomic_shared_ptr   a place for a counted value  <conex/shared.hpp>
 ///
 /// The layer is header-only and adds types, ownership and exceptions to the C functions of <conex/conex.h>, where the
 /// guarantees are written down. All classes are move-only, except `guard`, which stays where it is.
@@ -29,10 +32,13 @@
 #include <conex/domain.hpp>
 #include <conex/guard.hpp>
 #include <conex/hash.hpp>
+#include <conex/hazard.hpp>
 #include <conex/map.hpp>
 #include <conex/map_types.hpp>
 #include <conex/queue.hpp>
+#include <conex/rcu.hpp>
 #include <conex/relocatable.hpp>
+#include <conex/shared.hpp>
 #include <conex/slot.hpp>
 #include <conex/stack.hpp>
 #include <conex/status.hpp>

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -25,6 +26,41 @@ struct domain_stats {
     std::chrono::nanoseconds oldest_guard;  ///< how long the oldest of them has been held since its last refresh
 };
 
+namespace detail {
+/// Hands over `object`, which `deleter(object)` ends when no guard can see it.
+template <class T, class D>
+void retire(conex_domain* home, T* object, D deleter) {
+    static_assert(std::is_object_v<T>, "conex: retire needs a pointer to an object, not to void or a function");
+    static_assert(sizeof(T) != 0, "conex: retire needs a complete type: its destructor runs later");
+    static_assert(std::is_invocable_v<D&, T*>, "conex: the deleter must be callable with the pointer");
+    if (object == nullptr) raise(CONEX_ERR_NULL);
+    tsan_release(home);
+    void* const raw = const_cast<std::remove_cv_t<T>*>(object);
+    if constexpr (std::is_empty_v<D> && std::is_default_constructible_v<D>) {
+        const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
+            tsan_acquire(ctx);
+            D()(static_cast<T*>(ptr));
+        };
+        check(conex_domain_retire(home, raw, sizeof(T), run, home));
+    } else {
+        struct parcel {
+            D deleter;
+            conex_domain* origin;
+        };
+        const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
+            tsan_acquire(ctx);
+            const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
+            tsan_acquire(opened->origin);
+            opened->deleter(static_cast<T*>(ptr));
+        };
+        std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
+        tsan_release(packed.get());
+        check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
+        static_cast<void>(packed.release());
+    }
+}
+}  // namespace detail
+
 /// A reclamation domain: memory retired to it is freed when every guard that could still see it is gone.
 ///
 /// Containers that name no domain share the default one. A domain of one's own keeps a subsystem whose guards are held
@@ -39,12 +75,35 @@ public:
     /// Allocates. Throws `std::bad_alloc` for want of memory.
     domain() { detail::check(conex_domain_new(nullptr, &handle_)); }
 
+    /// A new domain that calls `told` when at least `limit` bytes wait in it, and again each time that twice as much waits;
+    /// when less than half of `limit` waits, it begins anew.
+    ///
+    /// \param limit not 0.
+    /// \param told  called by a thread that retires, inside that operation, by several at the same time perhaps; it must
+    ///        not throw, and may use containers and domains, but not this one's `barrier`. It gets the pending bytes and
+    ///        the age of the oldest guard; `stats` has the other numbers.
+    ///
+    /// Allocates. Throws `std::bad_alloc`; `std::logic_error` for a limit of 0 or an empty function.
+    domain(std::size_t limit, std::function<void(const domain_stats&)> told)
+        : told_(std::make_unique<std::function<void(const domain_stats&)>>(std::move(told))) {
+        if (limit == 0 || !*told_) detail::raise(CONEX_ERR_INVALID);
+        conex_domain_options options = CONEX_DOMAIN_OPTIONS_INIT;
+        options.limit_bytes = limit;
+        options.limit_ctx = told_.get();
+        options.on_limit = [](std::size_t bytes, std::uint64_t age, void* ctx) noexcept {
+            const auto oldest = std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(age));
+            (*static_cast<const std::function<void(const domain_stats&)>*>(ctx))({0, bytes, 0, oldest});
+        };
+        detail::check(conex_domain_new(&options, &handle_));
+    }
+
     /// Takes the other's domain. The containers and guards that use it go on using it.
-    domain(domain&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    domain(domain&& other) noexcept : told_(std::move(other.told_)), handle_(std::exchange(other.handle_, nullptr)) {}
 
     /// Destroys this domain as the destructor would and takes the other's.
     domain& operator=(domain&& other) noexcept {
         domain taken(std::move(other));
+        std::swap(told_, taken.told_);
         std::swap(handle_, taken.handle_);
         return *this;
     }
@@ -90,35 +149,7 @@ public:
     /// \param deleter callable as `deleter(object)`; must not throw. If it has no state nothing is allocated for it.
     template <class T, class D>
     void retire(T* object, D deleter) {
-        static_assert(std::is_object_v<T>, "conex: retire needs a pointer to an object, not to void or a function");
-        static_assert(sizeof(T) != 0, "conex: retire needs a complete type: its destructor runs later");
-        static_assert(std::is_invocable_v<D&, T*>, "conex: the deleter must be callable with the pointer");
-        if (object == nullptr) detail::raise(CONEX_ERR_NULL);
-        conex_domain* const home = handle();
-        detail::tsan_release(home);
-        void* const raw = const_cast<std::remove_cv_t<T>*>(object);
-        if constexpr (std::is_empty_v<D> && std::is_default_constructible_v<D>) {
-            const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
-                detail::tsan_acquire(ctx);
-                D()(static_cast<T*>(ptr));
-            };
-            detail::check(conex_domain_retire(home, raw, sizeof(T), run, home));
-        } else {
-            struct parcel {
-                D deleter;
-                conex_domain* origin;
-            };
-            const conex_retire_fn run = [](void* ptr, void* ctx) noexcept {
-                detail::tsan_acquire(ctx);
-                const std::unique_ptr<parcel> opened(static_cast<parcel*>(ctx));
-                detail::tsan_acquire(opened->origin);
-                opened->deleter(static_cast<T*>(ptr));
-            };
-            std::unique_ptr<parcel> packed(new parcel{std::move(deleter), home});
-            detail::tsan_release(packed.get());
-            detail::check(conex_domain_retire(home, raw, sizeof(T), run, packed.get()));
-            static_cast<void>(packed.release());
-        }
+        detail::retire(handle(), object, std::move(deleter));
     }
 
     /// One step towards freeing what is pending; never waits. Deleters may run on this thread.
@@ -169,6 +200,7 @@ private:
         return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
     }
 
+    std::unique_ptr<std::function<void(const domain_stats&)>> told_;
     conex_domain* handle_ = nullptr;
 };
 

@@ -13,10 +13,10 @@ use super::boundary::{answer, not_null, put};
 use super::handle::{self, Handle};
 use super::options::{self, Extensible};
 use super::status::conex_status::{
-    self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
+    self, CONEX_BUSY, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY, CONEX_ERR_STALLED, CONEX_OK, CONEX_TIMEOUT,
 };
 use crate::mem::Once;
-use crate::{BarrierError, Domain};
+use crate::{BarrierError, Domain, Node};
 
 /// A domain; made by `conex_domain_new`.
 pub struct conex_domain {
@@ -42,7 +42,24 @@ pub struct conex_domain_options {
     pub struct_size: usize,
     /// Must be 0.
     pub flags: u64,
+    /// A soft limit: `on_limit` is called when so many bytes wait to be freed. 0: no limit.
+    pub limit_bytes: usize,
+    /// NULL if and only if there is no limit.
+    pub on_limit: conex_limit_fn,
+    /// Passed to `on_limit`. It must stay valid until the domain is destroyed.
+    pub limit_ctx: *mut c_void,
 }
+
+/// Called when at least `limit_bytes` wait in a domain, and again each time that twice as much waits as at the last call;
+/// when less than half of the limit waits, it begins anew. `pending_bytes` wait now, and the domain's oldest guard has been
+/// held for `oldest_guard_ns` nanoseconds without a refresh (0: none is held).
+///
+/// The thread calls it whose retirement completed a batch (64 of them, or 32 KiB), inside that call, after what could be
+/// freed has been; several threads may do so at the same time. It may call every function of the library, but
+/// `conex_domain_barrier` for the domain answers `CONEX_ERR_STALLED`; it must leave the guards of its thread as it found
+/// them, and it must not unwind.
+pub type conex_limit_fn =
+    Option<unsafe extern "C-unwind" fn(pending_bytes: usize, oldest_guard_ns: u64, ctx: *mut c_void)>;
 
 // SAFETY: `repr(C)`, the size first; any bytes are numbers.
 unsafe impl Extensible for conex_domain_options {}
@@ -77,7 +94,8 @@ pub type conex_retire_fn = Option<unsafe extern "C-unwind" fn(ptr: *mut c_void, 
 /// @param out      Receives the domain with `CONEX_OK`. To be destroyed with `conex_domain_destroy`.
 ///
 /// @retval CONEX_OK
-/// @retval CONEX_ERR_NULL, CONEX_ERR_INVALID, CONEX_ERR_NO_MEMORY
+/// @retval CONEX_ERR_NULL, CONEX_ERR_NO_MEMORY
+/// @retval CONEX_ERR_INVALID  The options cannot be, or a limit without a function, or the other way round.
 ///
 /// Progress: lock-free if the process allocator is.
 ///
@@ -90,13 +108,25 @@ pub unsafe extern "C" fn conex_domain_new(
 ) -> conex_status {
     answer(|| {
         not_null(out)?;
-        let default = conex_domain_options { struct_size: size_of::<conex_domain_options>(), flags: 0 };
+        let default = conex_domain_options {
+            struct_size: size_of::<conex_domain_options>(),
+            flags: 0,
+            limit_bytes: 0,
+            on_limit: None,
+            limit_ctx: core::ptr::null_mut(),
+        };
         // SAFETY: the caller's promise.
         let options = unsafe { options::read(options, default) }?;
         if options.flags != 0 {
             return Err(CONEX_ERR_INVALID);
         }
-        let domain = handle::make(conex_domain { domain: Domain::new()?, is_default: false })?;
+        let domain = match (options.limit_bytes, options.on_limit) {
+            (0, None) => Domain::new()?,
+            // SAFETY: the header's contract for the function.
+            (1.., Some(call)) => unsafe { Domain::with_limit(options.limit_bytes, call, options.limit_ctx) }?,
+            _ => return Err(CONEX_ERR_INVALID),
+        };
+        let domain = handle::make(conex_domain { domain, is_default: false })?;
         // SAFETY: the caller's promise.
         unsafe { put(out, domain) };
         Ok(CONEX_OK)
@@ -196,6 +226,66 @@ pub unsafe extern "C" fn conex_domain_retire(
     })
 }
 
+/// Room for one retirement inside an object, so that retiring it needs no memory. What it holds before does not matter,
+/// from the retirement until the object's end it is the library's. Its layout is final.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct conex_retire_node {
+    /// The library's.
+    pub opaque: [u64; 6],
+}
+
+const _: () = assert!(
+    size_of::<conex_retire_node>() == size_of::<Node>()
+        && align_of::<conex_retire_node>() >= align_of::<Node>()
+);
+
+/// As `conex_domain_retire`, in room that the object brings along: needs no memory.
+///
+/// @param domain  The domain; NULL for the default one.
+/// @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+///                it.
+/// @param ptr     Passed to `call`; not used otherwise.
+/// @param bytes   How much memory it stands for.
+/// @param call    Called once, as by `conex_domain_retire`.
+/// @param ctx     Passed to `call`.
+///
+/// @retval CONEX_OK
+/// @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+/// @retval CONEX_ERR_INVALID  `node` is not aligned.
+/// @retval CONEX_ERR_HANDLE
+/// @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+///
+/// Progress: lock-free; does not allocate.
+///
+/// # Safety
+/// As `conex_domain_retire`; and `node` is writable, and the library's until `call` is called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conex_domain_retire_node(
+    domain: *mut conex_domain,
+    node: *mut conex_retire_node,
+    ptr: *mut c_void,
+    bytes: usize,
+    call: conex_retire_fn,
+    ctx: *mut c_void,
+) -> conex_status {
+    answer(|| {
+        // SAFETY: the caller's promise.
+        let domain = unsafe { domain_or_default(domain) }?;
+        let node = retire_node(node)?;
+        let call = call.ok_or(conex_status::CONEX_ERR_NULL)?;
+        // SAFETY: the caller's promise.
+        unsafe { domain.retire_in(node, ptr, bytes, call, ctx) };
+        Ok(CONEX_OK)
+    })
+}
+
+/// The core's name for the room of a retirement.
+pub(super) fn retire_node(node: *mut conex_retire_node) -> Result<*mut Node, conex_status> {
+    not_null(node)?;
+    if node.is_aligned() { Ok(node.cast()) } else { Err(CONEX_ERR_INVALID) }
+}
+
 /// Moves the domain's clock on if it can be moved, and frees what is due. One step, which never waits; what was retired
 /// just now needs at least two.
 ///
@@ -285,6 +375,19 @@ pub unsafe extern "C" fn conex_domain_stats_get(
         unsafe { put(stats, filled) };
         Ok(CONEX_OK)
     })
+}
+
+/// The domain behind a handle, without a reference of one's own: the caller of the function vouches for it.
+///
+/// # Safety
+/// `domain` is null or points to readable memory, and is not destroyed during `'a`.
+pub(super) unsafe fn domain_behind<'a>(domain: *mut conex_domain) -> Result<&'a Domain, conex_status> {
+    let domain = if domain.is_null() { conex_domain_default() } else { domain };
+    if domain.is_null() {
+        return Err(CONEX_ERR_NO_MEMORY);
+    }
+    // SAFETY: the caller's promise; the default one lives as long as the process.
+    Ok(&unsafe { handle::get(domain) }?.domain)
 }
 
 /// The domain behind a handle, or the default one behind NULL.

@@ -156,7 +156,7 @@ pub unsafe extern "C" fn conex_stack_destroy(stack: *mut conex_stack) -> conex_s
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 /// @retval CONEX_ERR_NO_MEMORY  The element is still the caller's.
 ///
-/// Progress: lock-free if the allocator is; allocates one node.
+/// Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
 ///
 /// # Safety
 /// Pointers that are not null are valid.
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn conex_stack_push(stack: *mut conex_stack, element: *con
 /// @retval CONEX_ERR_INVALID    No array can have `n` elements.
 /// @retval CONEX_ERR_NO_MEMORY  All elements are still the caller's.
 ///
-/// Progress: lock-free if the allocator is; allocates one node an element.
+/// Progress: lock-free if the allocator is; allocates memory for many nodes now and then.
 ///
 /// # Safety
 /// Pointers that are not null are valid, `elements` for `n` elements.
@@ -217,7 +217,8 @@ pub unsafe extern "C" fn conex_stack_push_n(
 /// @retval CONEX_EMPTY
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
-/// Progress: lock-free; does not allocate.
+/// Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+/// the stack, and does without if there is no memory for it.
 ///
 /// # Safety
 /// Pointers that are not null are valid.
@@ -245,7 +246,8 @@ pub unsafe extern "C" fn conex_stack_pop(stack: *mut conex_stack, element: *mut 
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 /// @retval CONEX_ERR_INVALID  No array can have `n` elements.
 ///
-/// Progress: lock-free; does not allocate.
+/// Progress: lock-free; allocates nothing but the thread's own bookkeeping, at its first use of
+/// the stack, and does without if there is no memory for it.
 ///
 /// # Safety
 /// Pointers that are not null are valid, `elements` for `n` elements.
@@ -262,7 +264,7 @@ pub unsafe extern "C" fn conex_stack_pop_n(
         batch(stack, elements, n)?;
         not_null(count)?;
         // SAFETY: writable for `n` elements by the caller's promise.
-        let popped = engine!(stack, raw => unsafe { raw.pop_n(elements.cast(), n) });
+        let popped = engine!(stack, raw => unsafe { raw.pop_n(n, |_| elements.cast()) });
         // SAFETY: the caller's promise.
         unsafe { put(count, popped) };
         Ok(if popped == 0 && n > 0 { CONEX_EMPTY } else { CONEX_OK })
@@ -282,7 +284,7 @@ pub unsafe extern "C" fn conex_stack_pop_n(
 /// @retval CONEX_EMPTY
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
-/// Progress: the step is wait-free, then lock-free, with one call an element; does not allocate.
+/// Progress: lock-free, with one call an element after the step; allocates as `conex_stack_pop`.
 ///
 /// # Safety
 /// Pointers that are not null are valid.
@@ -309,7 +311,7 @@ pub unsafe extern "C" fn conex_stack_pop_all(
     })
 }
 
-/// Tells how many elements the stack held at a moment during the call.
+/// Tells how many elements the stack holds: an estimate while other threads push and pop, exact when they are done.
 ///
 /// @param stack  The stack.
 /// @param len    Receives the number with `CONEX_OK`.
@@ -317,7 +319,7 @@ pub unsafe extern "C" fn conex_stack_pop_all(
 /// @retval CONEX_OK
 /// @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
 ///
-/// Progress: lock-free; does not allocate.
+/// Progress: wait-free, in the number of threads that ever used the domain at once; does not allocate.
 ///
 /// # Safety
 /// Pointers that are not null are valid.

@@ -61,8 +61,7 @@ impl Allocator {
         Self { hooks: Some(Hooks { alloc, free, ctx }) }
     }
 
-    /// Whether this is the allocator of the process, so that memory may also come from the kernel.
-    #[cfg(all(target_os = "linux", not(miri), not(loom)))]
+    /// Whether this is the allocator of the process: memory may also come from the kernel then, and sizes are free.
     pub(crate) fn is_process(&self) -> bool {
         self.hooks.is_none()
     }

@@ -22,4 +22,6 @@ pub(crate) use counted::Counted;
 pub(crate) use once::Once;
 pub(crate) use registry::{Record, Registry};
 pub(crate) use slot::{Blob, Slot, Typed};
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use tagged::Mark;
 pub(crate) use tagged::{BadHandle, Tagged};

@@ -12,8 +12,10 @@
 //! Progress: taking a record is lock-free (an exchange at (3) fails only because another record was added), giving it
 //! back is wait-free.
 
+use core::alloc::Layout;
 use core::ptr;
 
+use super::NoMemory;
 use crate::sync::{AtomicBool, AtomicPtr, Ordering};
 
 /// One record of a [`Registry`].
@@ -52,6 +54,20 @@ impl<T> Registry<T> {
 
     /// A record that is now the caller's: a free one, or a new one around `fresh()`.
     pub(crate) fn take(&self, fresh: impl FnOnce() -> T) -> &Record<T> {
+        let lack = |_| std::alloc::handle_alloc_error(Layout::new::<Record<T>>());
+        self.try_take(fresh).unwrap_or_else(lack)
+    }
+
+    /// The largest number of records that were ever taken at once.
+    pub(crate) fn len(&self) -> usize {
+        // (4) Acquire pairs with (3).
+        let head = self.head.load(Ordering::Acquire);
+        // SAFETY: null, or a published record; records live as long as the registry.
+        unsafe { head.as_ref() }.map_or(0, |first| first.index + 1)
+    }
+
+    /// As [`Registry::take`], if there is memory for a new record.
+    pub(crate) fn try_take(&self, fresh: impl FnOnce() -> T) -> Result<&Record<T>, NoMemory> {
         for record in self.iter() {
             // Relaxed: a hint; the exchange decides.
             let free = !record.taken.load(Ordering::Relaxed);
@@ -59,15 +75,17 @@ impl<T> Registry<T> {
             if free
                 && record.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
-                return record;
+                return Ok(record);
             }
         }
-        let new = Box::into_raw(Box::new(Record {
-            value: fresh(),
-            index: 0,
-            taken: AtomicBool::new(true),
-            next: ptr::null(),
-        }));
+        // SAFETY: the layout has a size: it holds a flag.
+        let new = unsafe { std::alloc::alloc(Layout::new::<Record<T>>()) }.cast::<Record<T>>();
+        if new.is_null() {
+            return Err(NoMemory);
+        }
+        let record = Record { value: fresh(), index: 0, taken: AtomicBool::new(true), next: ptr::null() };
+        // SAFETY: fresh memory of the layout of a record.
+        unsafe { new.write(record) };
         // Acquire: pairs with (3), because the index of the first record is read.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
@@ -80,7 +98,7 @@ impl<T> Registry<T> {
             // (3) Release publishes the record's fields; Acquire on failure, because the index of the new head is read.
             match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Acquire) {
                 // SAFETY: published; lives as long as the registry.
-                Ok(_) => return unsafe { &*new },
+                Ok(_) => return Ok(unsafe { &*new }),
                 Err(now) => head = now,
             }
         }

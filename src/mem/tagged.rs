@@ -101,6 +101,42 @@ impl<T> Tagged<T> {
     }
 }
 
+/// The first word of a handle that is part of a larger block, and is not kept in quarantine.
+#[cfg(all(feature = "capi", not(loom)))]
+#[repr(C)]
+pub(crate) struct Mark(AtomicU64);
+
+#[cfg(all(feature = "capi", not(loom)))]
+impl Mark {
+    pub(crate) fn new(tag: u64) -> Self {
+        Self(AtomicU64::new(tag))
+    }
+
+    /// Whether `handle` points to a live mark of kind `tag`.
+    ///
+    /// # Safety
+    /// `handle` is null or points to readable memory.
+    #[inline]
+    pub(crate) unsafe fn check(handle: *const Self, tag: u64) -> Result<(), BadHandle> {
+        if handle.is_null() {
+            return Err(BadHandle::Null);
+        }
+        if !handle.is_aligned() {
+            return Err(BadHandle::Foreign);
+        }
+        // SAFETY: not null, aligned, and readable by the caller's promise.
+        let found = unsafe { &(*handle).0 };
+        // Relaxed: a check of identity, as in `Tagged::get`.
+        if found.load(Ordering::Relaxed) == tag { Ok(()) } else { Err(BadHandle::Foreign) }
+    }
+
+    /// The handle is not one any more.
+    pub(crate) fn end(&self) {
+        // Relaxed: as above.
+        self.0.store(DEAD, Ordering::Relaxed);
+    }
+}
+
 /// How many destroyed blocks are kept.
 const QUARANTINE: usize = 64;
 

@@ -100,8 +100,8 @@
 //!   their weaker forms.
 //! - (7) protection: pairs (1) to (4) of [`hazard`](crate::reclaim).
 //!   The seal, the slots that a closed queue's poppers give up, and the accesses of (10) belong to that order as well.
-//! - (8) putting a segment on a waiting list → taking the list; (9) putting one into the pool → taking it out: Release
-//!   to Acquire, for all that was done with the segment before.
+//! - (9) putting a segment into the pool → taking it out: Release to Acquire, for all that was done with the segment
+//!   before. Pairs (1) → (2) of [`waiting`](crate::reclaim) are the same for segments that wait.
 //! - (10) the event count: a pusher sets FULL and loads `waiting`, a waiter adds to `waiting` and looks: see `event`.
 //!
 //! # Progress

@@ -5,15 +5,12 @@ use core::ptr::{self, NonNull};
 use super::segment::{Header, SEAL, Segment};
 use super::shape::{Capacities, Shape};
 use crate::mem::{Allocator, NoMemory, Slot};
-use crate::reclaim::{Hazards, Lane};
+use crate::reclaim::{Hazards, Lane, Waiting, Waits};
 use crate::sync::{AtomicPtr, Ordering};
 
 /// Free segments that are kept for the next ones. One serves a queue whose threads keep step, the second one a pusher
 /// and a popper that change segments at the same time.
 const POOL: usize = 2;
-/// Lists of segments that wait. As long as there are no more segments than lists, a thread that looks one through has
-/// no more than one segment in its hands.
-const WAITING: usize = if cfg!(loom) { 2 } else { 16 };
 
 pub(super) struct Store<S> {
     pub(super) shape: Shape<S>,
@@ -22,8 +19,14 @@ pub(super) struct Store<S> {
     hazards: Hazards,
     /// Each cell owns a segment, or is null.
     pool: [AtomicPtr<Header>; POOL],
-    /// Each cell is a stack of segments, linked by `below`, that were unlinked and seen named by a slot.
-    waiting: [AtomicPtr<Header>; WAITING],
+    /// Segments that were unlinked and seen named by a slot.
+    waiting: Waiting<Header>,
+}
+
+impl Waits for Header {
+    fn below(&self) -> &AtomicPtr<Self> {
+        &self.below
+    }
 }
 
 fn cells<const N: usize>() -> [AtomicPtr<Header>; N] {
@@ -37,7 +40,7 @@ impl<S: Slot> Store<S> {
         allocator: Allocator,
         hazards: Hazards,
     ) -> Self {
-        Self { shape, capacities, allocator, hazards, pool: cells(), waiting: cells() }
+        Self { shape, capacities, allocator, hazards, pool: cells(), waiting: Waiting::new() }
     }
 
     #[inline]
@@ -107,70 +110,10 @@ impl<S: Slot> Store<S> {
     /// The calling thread unlinked the segment: neither end of the queue points at it any more, nor will again.
     #[cold]
     pub(super) unsafe fn retire(&self, segment: *mut Header) {
-        self.hazards.before_scan();
-        for list in &self.waiting {
-            // Relaxed: a hint.
-            if list.load(Ordering::Relaxed).is_null() {
-                continue;
-            }
-            // Acquire: pairs with (8).
-            let mut at = list.swap(ptr::null_mut(), Ordering::Acquire);
-            while !at.is_null() {
-                let this = at;
-                // SAFETY: the swap made the chain this thread's.
-                let below = unsafe { &(*this).below };
-                // Relaxed: acquired with the list.
-                at = below.load(Ordering::Relaxed);
-                // SAFETY: retired before, so unlinked; and the fence above came after that.
-                unsafe { self.settle(this) };
-            }
-        }
-        // SAFETY: the caller's promise; the fence above came after the unlinking.
-        unsafe { self.settle(segment) };
-    }
-
-    /// Discards a segment, or lets it wait.
-    ///
-    /// # Safety
-    /// It was unlinked before this thread's `before_scan`, and is in no list.
-    unsafe fn settle(&self, segment: *mut Header) {
-        if self.hazards.named(segment) {
-            // SAFETY: the caller's promise.
-            unsafe { self.wait(segment) };
-        } else {
-            // SAFETY: unlinked and not named: nobody can reach it.
-            unsafe { self.discard(segment) };
-        }
-    }
-
-    /// Puts a segment on a list: an empty one if there is.
-    ///
-    /// # Safety
-    /// As [`Store::settle`].
-    unsafe fn wait(&self, segment: *mut Header) {
-        // SAFETY: not freed yet. Those who use it do not look at `below`.
-        let below = unsafe { &(*segment).below };
-        // Relaxed: published by (8).
-        below.store(ptr::null_mut(), Ordering::Relaxed);
-        for list in &self.waiting {
-            // (8) Release: publishes `below`, and the unlinking. Relaxed on failure: nothing was learned.
-            let put = list.compare_exchange(ptr::null_mut(), segment, Ordering::Release, Ordering::Relaxed);
-            if put.is_ok() {
-                return;
-            }
-        }
-        let list = &self.waiting[segment.addr() / size_of::<Header>() % WAITING];
-        // Relaxed: only linked to.
-        let mut top = list.load(Ordering::Relaxed);
-        loop {
-            // Relaxed: published by (8).
-            below.store(top, Ordering::Relaxed);
-            // (8) Release, as above; and it continues the release sequences of the segments below.
-            match list.compare_exchange_weak(top, segment, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => top = now,
-            }
-        }
+        // SAFETY: unlinked and not named: nobody can reach it.
+        let discard = |segment| unsafe { self.discard(segment) };
+        // SAFETY: the caller's promise.
+        unsafe { self.waiting.retire(&self.hazards, segment, discard) };
     }
 
     /// Frees a chain of segments and all that are kept.
@@ -178,22 +121,20 @@ impl<S: Slot> Store<S> {
     /// # Safety
     /// Nobody uses the queue any more, and this is the last call.
     pub(super) unsafe fn free_all(&self, first: *mut Header) {
-        let chain = |mut at: *mut Header, next: fn(&Header) -> &AtomicPtr<Header>| {
-            while !at.is_null() && at != SEAL {
-                let this = at;
-                // SAFETY: not freed yet.
-                let header = unsafe { &*this };
-                // Relaxed: whoever ended the use of the queue synchronised with all threads.
-                at = next(header).load(Ordering::Relaxed);
-                // SAFETY: nobody uses the queue any more.
-                unsafe { self.free(this) };
-            }
-        };
-        chain(first, |header| &header.next);
-        for list in &self.waiting {
-            // Relaxed: as above.
-            chain(list.load(Ordering::Relaxed), |header| &header.below);
+        let mut at = first;
+        while !at.is_null() && at != SEAL {
+            let this = at;
+            // SAFETY: not freed yet.
+            let header = unsafe { &*this };
+            // Relaxed: whoever ended the use of the queue synchronised with all threads.
+            at = header.next.load(Ordering::Relaxed);
+            // SAFETY: nobody uses the queue any more.
+            unsafe { self.free(this) };
         }
+        // SAFETY: nobody uses the queue any more.
+        let free = |segment| unsafe { self.free(segment) };
+        // SAFETY: the caller's promise.
+        unsafe { self.waiting.drain(free) };
         for cell in &self.pool {
             // Relaxed: as above.
             let pooled = cell.load(Ordering::Relaxed);

@@ -1,118 +1,32 @@
 //! The domain: one clock, the threads that take part in it, and what waits for it.
 
+mod barrier;
+mod limit;
+mod shared;
+mod stats;
+
 use core::fmt;
 use core::ptr;
-use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
+
+pub use barrier::BarrierError;
+pub use limit::LimitFn;
+pub(super) use shared::{Shared, session_clock};
+pub use stats::DomainStats;
+
+use self::limit::Limit;
 use super::guard::Guard;
-use super::limbo::{Bins, Owned};
-use super::phases::Phases;
+use super::limbo::{Link, Owned};
 use super::pinned::Pinned;
+#[cfg(not(loom))]
+use super::retired::Node;
 use super::retired::{RetireFn, Retired};
 use super::thread::{self, ThreadRecord};
 #[cfg(not(loom))]
 use crate::mem::Once;
-use crate::mem::{Counted, NoMemory, Registry};
-use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-
-/// The part of a domain that its threads and limbos keep alive.
-pub(super) struct Shared {
-    pub(super) threads: Registry<ThreadRecord>,
-    /// Sweeps, and sealed chains until they are disposed of.
-    pub(super) phases: Phases,
-    /// Threads that have marked a limbo as dirty and not put it on the list yet.
-    pub(super) marks: Phases,
-    /// How often a sweep had to leave blocks in the open, for lack of a slot to seal them.
-    unsealed: AtomicUsize,
-    /// Limbos that hold open blocks, linked by `next_dirty`; each entry owns a reference to its limbo.
-    dirty: AtomicPtr<Bins>,
-    /// How many limbos were closed while they were on the dirty list.
-    closed: AtomicUsize,
-    disposed_objects: AtomicUsize,
-    disposed_bytes: AtomicUsize,
-    /// How many containers have been given a lane of hazards.
-    pub(super) lanes: AtomicUsize,
-    /// The domain is gone; threads may give up their handles.
-    ended: AtomicBool,
-    origin: Instant,
-}
-
-impl Shared {
-    pub(super) fn push_dirty(&self, bins: &Bins) {
-        // Relaxed: only compared and linked to.
-        let mut head = self.dirty.load(Ordering::Relaxed);
-        loop {
-            bins.set_next_dirty(head);
-            let entry = bins.as_entry();
-            // Release: publishes `next_dirty` to the sweep's Acquire swap. Relaxed on failure: as the load.
-            match self.dirty.compare_exchange_weak(head, entry, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
-    }
-
-    /// Seals what is open in every limbo of the domain. False when something could not be sealed yet.
-    fn sweep(&self, pinned: &Pinned) -> bool {
-        let mut all = true;
-        self.take_dirty(|bins| all &= bins.sweep(pinned));
-        all
-    }
-
-    /// Empties the dirty list.
-    fn take_dirty(&self, mut visit: impl FnMut(&Bins)) {
-        // Counted before the list is taken: a barrier that finds the list empty because of this sweep waits for it.
-        let phase = self.phases.enter();
-        let _leave = self.phases.leave_on_drop(phase);
-        // Acquire: pairs with the Release in `push_dirty`; Release keeps the RMW chain of the entries before it, and
-        // shows a barrier that finds the list empty the phase entered above.
-        let mut at = self.dirty.swap(ptr::null_mut(), Ordering::AcqRel).cast_const();
-        while !at.is_null() {
-            // SAFETY: an entry of the list owns a reference to its limbo, and the swap made the list ours.
-            let bins = unsafe { &*at };
-            let next = bins.next_dirty();
-            visit(bins);
-            // SAFETY: the entry's reference, given up once.
-            unsafe { Bins::release(at) };
-            at = next;
-        }
-    }
-
-    /// A sweep left blocks in the open, and their limbo is marked as dirty again.
-    pub(super) fn count_unsealed(&self) {
-        // Release: pairs with the Acquire in `unsealed`; who sees the count sees the mark.
-        self.unsealed.fetch_add(1, Ordering::Release);
-    }
-
-    fn unsealed(&self) -> usize {
-        // Acquire: see `count_unsealed`.
-        self.unsealed.load(Ordering::Acquire)
-    }
-
-    pub(super) fn count_disposed(&self, objects: u64, bytes: u64) {
-        // Relaxed: statistics.
-        self.disposed_objects.fetch_add(objects as usize, Ordering::Relaxed);
-        // Relaxed: statistics.
-        self.disposed_bytes.fetch_add(bytes as usize, Ordering::Relaxed);
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        // Relaxed: a hint that memory can be given up sooner; nothing is read on the strength of it.
-        self.ended.load(Ordering::Relaxed)
-    }
-
-    /// Nanoseconds since the domain was made, never 0.
-    pub(super) fn clock(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Limbos refer to `Shared`, so none is left, and none can be on the list.
-        debug_assert!(self.dirty.load(Ordering::Relaxed).is_null(), "Relaxed: `&mut self`");
-    }
-}
+use crate::mem::{Counted, NoMemory, Record};
+use crate::sync::Ordering;
 
 /// What is behind all clones of a [`Domain`].
 struct Core {
@@ -126,11 +40,12 @@ impl Drop for Core {
     fn drop(&mut self) {
         // SAFETY: nobody can name the domain any more.
         unsafe { self.retired.close() };
+        // SAFETY: as above: hazard pointers hold a clone of the domain.
+        unsafe { self.shared.hazards.close(&self.shared) };
         // Containers hold a clone of the domain, so now all limbos are closed: what is on the dirty list is empty, and
         // nobody puts anything there. What is left are the list's references.
         self.shared.take_dirty(|_| ());
-        // Relaxed: see `has_ended`.
-        self.shared.ended.store(true, Ordering::Relaxed);
+        self.shared.end();
     }
 }
 
@@ -140,45 +55,9 @@ impl Drop for Core {
 /// Clones mean the same domain. Containers keep theirs alive.
 #[derive(Clone)]
 pub struct Domain {
-    core: Counted<Core>,
+    // Its count of references on a line of its own, away from what every pin reads.
+    core: Counted<CachePadded<Core>>,
 }
-
-/// What [`Domain::stats`] tells; each number is an estimate while other threads work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DomainStats {
-    /// Blocks and pointers that were retired and not freed yet.
-    pub pending_objects: usize,
-    /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
-    pub pending_bytes: usize,
-    /// Sessions ([`Guard`]) that are active.
-    pub guards: usize,
-    /// How long the oldest of them has been active without a refresh.
-    pub oldest_guard: Duration,
-}
-
-/// Why [`Domain::barrier`] returned before its work was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BarrierError {
-    /// The time was up; something still holds memory back, most often a guard on another thread.
-    TimedOut,
-    /// The calling thread itself holds a guard of this domain, or is in a callback that runs inside an operation on it
-    /// which has pinned it, so waiting would never end.
-    Guarded,
-}
-
-impl fmt::Display for BarrierError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut => "the time was up before all retired memory was freed",
-            Self::Guarded => {
-                "the calling thread holds a guard of the domain or runs a callback of it; leave that first"
-            }
-        })
-    }
-}
-
-impl std::error::Error for BarrierError {}
 
 impl Domain {
     /// A new domain.
@@ -187,22 +66,34 @@ impl Domain {
     /// [`NoMemory`] if the process allocator has none. (The two small blocks of crossbeam's collector are an exception:
     /// if there is none for them, the process ends.)
     pub fn new() -> Result<Self, NoMemory> {
-        let shared = Counted::new(Shared {
-            threads: Registry::new(),
-            phases: Phases::new(),
-            marks: Phases::new(),
-            unsealed: AtomicUsize::new(0),
-            dirty: AtomicPtr::new(ptr::null_mut()),
-            closed: AtomicUsize::new(0),
-            disposed_objects: AtomicUsize::new(0),
-            disposed_bytes: AtomicUsize::new(0),
-            lanes: AtomicUsize::new(0),
-            ended: AtomicBool::new(false),
-            origin: Instant::now(),
-        })?;
+        Self::with(None)
+    }
+
+    /// A new domain that calls `call(pending_bytes, oldest_guard_ns, ctx)` when at least `bytes` wait in it, and again
+    /// each time that twice as much waits as at the last call. When less than half of `bytes` waits, it begins anew.
+    ///
+    /// It is called by the thread whose retirement completed a batch (64 of them, or 32 KiB), inside that operation: after
+    /// what could be freed has been. It may do what a retire callback may; several threads may call it at the same time,
+    /// for different amounts.
+    ///
+    /// # Errors
+    /// As [`Domain::new`].
+    ///
+    /// # Safety
+    /// The call is sound on any thread until the domain and its containers are gone. It must not unwind.
+    pub unsafe fn with_limit(
+        bytes: usize,
+        call: LimitFn,
+        ctx: *mut core::ffi::c_void,
+    ) -> Result<Self, NoMemory> {
+        Self::with(Some(Limit::new(bytes, call, ctx)))
+    }
+
+    fn with(limit: Option<Limit>) -> Result<Self, NoMemory> {
+        let shared = Counted::new(Shared::new(limit))?;
         let retired = Owned::new(&shared, Retired)?;
         let collector = crossbeam_epoch::Collector::new();
-        Ok(Self { core: Counted::new(Core { retired, shared, collector })? })
+        Ok(Self { core: Counted::new(CachePadded::new(Core { retired, shared, collector }))? })
     }
 
     pub(super) fn shared(&self) -> &Counted<Shared> {
@@ -218,7 +109,9 @@ impl Domain {
     /// other thread is cloning or dropping it.
     #[must_use]
     pub fn is_unused(&self) -> bool {
-        self.core.is_unique()
+        // Relaxed: of sessions that other threads have begun and not ended, the caller knows.
+        let locked = |record: &Record<ThreadRecord>| record.value.locks.load(Ordering::Relaxed) > 0;
+        self.core.is_unique() && !self.core.shared.threads.iter().any(locked)
     }
 
     /// Whether the two are clones of one domain.
@@ -266,6 +159,36 @@ impl Domain {
         Ok(())
     }
 
+    /// As [`Domain::retire`], in room that the object brings along: allocates nothing, and cannot fail.
+    ///
+    /// # Safety
+    /// As there; and `node` is writable, and nobody else's until the call of `call`.
+    #[cfg(not(loom))]
+    pub unsafe fn retire_in(
+        &self,
+        node: *mut Node,
+        ptr: *mut core::ffi::c_void,
+        bytes: usize,
+        call: RetireFn,
+        ctx: *mut core::ffi::c_void,
+    ) {
+        // SAFETY: the caller's promise.
+        let block = unsafe { Retired::block_in(node, ptr, call, ctx) };
+        let pinned = self.pin();
+        // SAFETY: as in `retire`.
+        unsafe { self.core.retired.retire(&pinned, block, Retired::IN_NODE, bytes) };
+    }
+
+    /// Frees the memory of a counted value after the grace period.
+    ///
+    /// # Safety
+    /// As [`Counter::bury`](super::shared::Counter::bury), which is the only caller.
+    pub(super) unsafe fn retire_counted(&self, block: *mut Link, bytes: usize) {
+        let pinned = self.pin();
+        // SAFETY: the caller's promise.
+        unsafe { self.core.retired.retire(&pinned, block, Retired::COUNTED, bytes) };
+    }
+
     /// Seals what was retired, tries to move the clock on, and frees what is due. One step, which never waits.
     ///
     /// Progress: lock-free. May run destructors and retire callbacks on this thread.
@@ -273,6 +196,7 @@ impl Domain {
         let pinned = self.pin();
         self.core.shared.sweep(&pinned);
         pinned.flush();
+        self.scan_hazards(&pinned);
     }
 
     /// A closed limbo is left on the dirty list, and with it its memory. Nobody may ever sweep the domain, so that those
@@ -284,136 +208,16 @@ impl Domain {
             self.flush();
         }
     }
-
-    /// Waits until everything that was retired in this domain before the call, by any thread, has been freed.
-    ///
-    /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
-    ///
-    /// # Errors
-    /// [`BarrierError::TimedOut`], or [`BarrierError::Guarded`] at once when this thread holds a guard of the domain or
-    /// is in a retire callback or destructor that the domain runs.
-    pub fn barrier(&self, timeout: Duration) -> Result<(), BarrierError> {
-        let begin = Instant::now();
-        let shared = &self.core.shared;
-        if thread::is_pinned(shared) {
-            return Err(BarrierError::Guarded);
-        }
-        let mut attempt = Attempt::new(shared);
-        let mut rounds = 0_u32;
-        loop {
-            {
-                let pinned = self.pin();
-                attempt.seal(&pinned);
-                pinned.flush();
-            }
-            match attempt.is_over() {
-                Some(true) => return Ok(()),
-                Some(false) => attempt = Attempt::new(shared),
-                None => {}
-            }
-            if begin.elapsed() >= timeout {
-                return Err(BarrierError::TimedOut);
-            }
-            rounds += 1;
-            wait(rounds);
-        }
-    }
-
-    /// What waits in the domain, and for whom.
-    ///
-    /// Progress: wait-free, in the number of threads that ever used the domain at once.
-    #[must_use]
-    pub fn stats(&self) -> DomainStats {
-        let shared = &self.core.shared;
-        // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
-        let disposed_objects = shared.disposed_objects.load(Ordering::Relaxed);
-        let disposed_bytes = shared.disposed_bytes.load(Ordering::Relaxed);
-        let mut stats = DomainStats::default();
-        let now = shared.clock();
-        let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
-        for record in shared.threads.iter() {
-            let record = &record.value;
-            // Relaxed, all four: statistics.
-            objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));
-            bytes = bytes.wrapping_add(record.retired_bytes.load(Ordering::Relaxed));
-            let sessions = record.sessions.load(Ordering::Relaxed);
-            if sessions > 0 {
-                stats.guards += sessions;
-                oldest = oldest.min(record.session_since.load(Ordering::Relaxed));
-            }
-        }
-        let positive = |n: usize| if n > usize::MAX / 2 { 0 } else { n };
-        stats.pending_objects = positive(objects.wrapping_sub(disposed_objects));
-        stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
-        stats.oldest_guard = Duration::from_nanos(now - oldest);
-        stats
-    }
-}
-
-/// One attempt of a barrier to see everything freed. Its steps, each of which starts when the one before it is over:
-///
-/// 1. Wait for the threads that are marking a limbo as dirty. A block that was retired before lies in a limbo that was
-///    marked; once the marks are over it is on the list, or another sweep has it.
-/// 2. Sweep the list. What is sealed now, by this sweep or by another one that was faster, has been counted in `phases`.
-/// 3. Wait for everything that has been counted there.
-///
-/// Another sweep may have found no slot for a limbo it took. That is counted before its phase ends, so the attempt that
-/// waited for it sees the count and does not answer for what was left; and blocks left by a sweep before the attempt
-/// are marked again, by a thread that step 1 waits for.
-struct Attempt<'a> {
-    shared: &'a Shared,
-    /// The count of [`Shared::unsealed`] at the beginning.
-    unsealed: usize,
-    /// Where step 1 began. Read after `unsealed`: see above.
-    marks: usize,
-    /// Where step 3 began.
-    sealed: Option<usize>,
-}
-
-impl<'a> Attempt<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        let unsealed = shared.unsealed();
-        Self { shared, unsealed, marks: shared.marks.now(), sealed: None }
-    }
-
-    /// Goes as far as step 3, if it can.
-    fn seal(&mut self, pinned: &Pinned) {
-        if self.sealed.is_none() && self.shared.marks.passed(self.marks) {
-            if self.shared.sweep(pinned) {
-                self.sealed = Some(self.shared.phases.now());
-            } else {
-                *self = Self::new(self.shared);
-            }
-        }
-    }
-
-    /// Whether step 3 is over, and if so, whether everything was sealed before it.
-    fn is_over(&self) -> Option<bool> {
-        let over = self.sealed.is_some_and(|sealed| self.shared.phases.passed(sealed));
-        over.then(|| self.shared.unsealed() == self.unsealed)
-    }
-}
-
-/// Lets the others run: a little at first, longer as the wait goes on.
-fn wait(rounds: u32) {
-    if rounds < 16 {
-        crate::sync::yield_now();
-    } else {
-        #[cfg(not(loom))]
-        std::thread::sleep(Duration::from_micros(u64::from(rounds.min(100)) * 10));
-        #[cfg(loom)]
-        crate::sync::yield_now();
-    }
 }
 
 #[cfg(not(loom))]
 impl Domain {
     /// The default domain, or [`NoMemory`] if there is none for it at its first use.
     pub(crate) fn try_default() -> Result<Self, NoMemory> {
-        static DEFAULT: Once<Core> = Once::new();
+        static DEFAULT: Once<CachePadded<Core>> = Once::new();
         let make = || Domain::new().map(|domain| Counted::into_raw(domain.core).cast_mut());
         // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
-        let unmake = |core: *mut Core| drop(unsafe { Counted::from_raw(core) });
+        let unmake = |core: *mut CachePadded<Core>| drop(unsafe { Counted::from_raw(core) });
         let core = DEFAULT.get(make, unmake)?;
         // SAFETY: the pointer in `DEFAULT` owns a reference that is never given up.
         let owner = unsafe { Counted::from_raw(core) };

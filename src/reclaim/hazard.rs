@@ -11,7 +11,8 @@
 //!
 //! ```text
 //!  ThreadRecord ─► lanes[0]  { Head: P, Tail: P }      one lane for each container (modulo LANES),
-//!                  lanes[1]  { Head: -, Tail: Q }      one slot in it for each role of a block
+//!                  lanes[1]  { Head: -, Tail: Q }      one slot in it for each role of a block, or, for
+//!                                                      blocks of one role, for the two that were named last
 //!                  ...
 //! ```
 //!
@@ -27,7 +28,8 @@
 //!    the slot unchanged. Then no scan frees `P` while the slot stays as it is. For if the scanner's fence comes before
 //!    this one, the load sees that `P` was unlinked, against what was assumed; and if it comes after, the scan sees the
 //!    slot. It does not matter when before the load the slot was written, nor whether `P` was another block at the same
-//!    address then: this is why the slot may stay as it is from one operation to the next.
+//!    address then: this is why the slot may stay as it is from one operation to the next. A name that moves from the
+//!    first slot to the second is written there before it is overwritten, and the scan looks in the same order.
 //! 3. A slot is written by the thread that holds its record only.
 //!
 //! # Ordering pairs
@@ -188,7 +190,7 @@ impl Lane<'_> {
 
     /// Names `block` in this role. It is protected if a load that comes after this call finds that it is not unlinked:
     /// see invariant 2, where the container's pointer is whatever leads to the block.
-    pub(crate) fn name<T>(&self, role: Role, block: *mut T) {
+    pub(crate) fn name_as<T>(&self, role: Role, block: *mut T) {
         // Relaxed: only this thread writes the slot.
         if !ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
             // (3) Release: ends the use of the block that was named before.
@@ -202,12 +204,6 @@ impl Lane<'_> {
     pub(crate) fn clear(&self, role: Role) {
         // (3)
         self.slot(role).store(ptr::null_mut(), Ordering::Release);
-    }
-
-    /// A small number of this thread, which no other one has at the same time.
-    #[inline(always)]
-    pub(crate) fn index(&self) -> usize {
-        self.member.index()
     }
 
     #[cold]
@@ -228,6 +224,37 @@ impl Lane<'_> {
         }
     }
 
+    /// A small number of the calling thread, or of this operation of a thread whose thread-local storage is gone: no other
+    /// thread has it meanwhile. A thread that ends leaves its number, in the order of the registry's pair (1), to another.
+    #[inline(always)]
+    pub(crate) fn index(&self) -> usize {
+        self.member.index()
+    }
+
+    /// Whether `block` is named. If so, and the container's pointer led to it *afterwards*, it is protected until this
+    /// thread has named two other blocks.
+    #[inline(always)]
+    pub(crate) fn names<T>(&self, block: *mut T) -> bool {
+        // Relaxed, both: only this thread writes the slots.
+        ptr::eq(self.slot(Role::Head).load(Ordering::Relaxed), block.cast())
+            || ptr::eq(self.slot(Role::Tail).load(Ordering::Relaxed), block.cast())
+    }
+
+    /// Names `block`, in a container whose blocks have one role, beside the one that was named last. The caller loads the
+    /// container's pointer again: only if that leads to the block now, it is protected.
+    #[cold]
+    pub(crate) fn name<T>(&self, block: *mut T) {
+        // Relaxed: only this thread writes the slots.
+        let last = self.slot(Role::Head).load(Ordering::Relaxed);
+        // (3) Release, both: the first ends the use of the block that it overwrites; the second lets a scan, which looks
+        // at the slots in this order, find `last` in one of them.
+        self.slot(Role::Tail).store(last, Ordering::Release);
+        // (3) as above.
+        self.slot(Role::Head).store(block.cast(), Ordering::Release);
+        // (1)
+        fence(Ordering::SeqCst);
+    }
+
     /// The operation is complete; it got the `n` numbers from `number` on of the counter at the end that `role` says.
     /// May pause for a moment: see [`Pace`].
     #[inline(always)]
@@ -238,10 +265,42 @@ impl Lane<'_> {
         }
     }
 
+    /// The operation is complete; it won the exchange of this number in a container with one counter of them. May pause for
+    /// a moment: see [`Pace`].
+    #[inline(always)]
+    pub(crate) fn won(&self, number: u64) {
+        if cfg!(not(loom)) {
+            self.slots().pace.won(number as usize);
+        }
+    }
+
+    /// [`Lane::won`], after this thread has asked for a turn.
+    #[cold]
+    pub(crate) fn begin_turn(&self, number: u64) {
+        if cfg!(not(loom)) {
+            self.slots().pace.begin_turn(number as usize);
+        }
+    }
+
+    /// The operation is complete, and another thread asks for a turn: pauses for it, or answers false. See [`Pace`].
+    #[cold]
+    pub(crate) fn give_way(&self) -> bool {
+        cfg!(not(loom)) && self.slots().pace.give_way()
+    }
+
     /// The operation is complete; it found nothing. May pause for a moment: see [`Pace`].
     pub(crate) fn found_nothing(&self, role: Role) {
         if cfg!(not(loom)) {
             self.slots().pace.found_nothing(role as usize);
+        }
+    }
+
+    /// The operation is complete; it found nothing, and this thread has got `got` elements ever. May pause for a moment: see
+    /// [`Pace`].
+    #[cold]
+    pub(crate) fn found_nothing_after(&self, got: usize) {
+        if cfg!(not(loom)) {
+            self.slots().pace.found_nothing_after(Role::Tail as usize, got);
         }
     }
 

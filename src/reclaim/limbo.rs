@@ -58,6 +58,7 @@ use crossbeam_utils::CachePadded;
 
 pub(super) use dispose::Disposing;
 pub(crate) use link::Link;
+pub(super) use link::Meta;
 
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;

@@ -19,8 +19,11 @@
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
 //! ```
 //!
-//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (the queue, maps of words): they
-//! cost nothing while a thread stays on one block, and a stalled thread holds back that one only. What a thread keeps
+//! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`], and counted values, see [`shared`].
+//!
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (queue, stack, maps of
+//! words): they cost nothing while a thread stays on one block, and a stalled thread holds back that one only. Blocks that cannot
+//! be freed yet for that reason are [`waiting`]. What a thread keeps
 //! there also tells it when to step aside ([`pace`]).
 //!
 //! A [`Domain`] has a clock of its own. Containers in different domains do not hold up each other's memory; most
@@ -57,16 +60,28 @@
 mod domain;
 mod guard;
 mod hazard;
+mod hazard_pointer;
 pub(crate) mod limbo;
 mod pace;
 mod phases;
 mod pinned;
 mod retired;
+mod shared;
 mod thread;
+mod waiting;
 
-pub use domain::{BarrierError, Domain, DomainStats};
+pub use domain::{BarrierError, Domain, DomainStats, LimitFn};
 pub use guard::Guard;
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use guard::Owner;
 pub(crate) use hazard::{Hazards, Lane, Role};
+pub use hazard_pointer::HazardPointer;
 pub(crate) use limbo::{Dispose, Limbo, Link};
 pub(crate) use pinned::Pinned;
+#[cfg(not(loom))]
+pub use retired::Node;
 pub use retired::RetireFn;
+pub use shared::{AtomicRef, Ref};
+#[cfg(all(feature = "capi", not(loom)))]
+pub(crate) use shared::{Counter, Place};
+pub(crate) use waiting::{Waiting, Waits};

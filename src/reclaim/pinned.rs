@@ -68,10 +68,13 @@ impl Pinned {
     }
 
     /// Pushes this thread's deferred calls out, tries to move the clock on, and runs calls that are due.
-    ///
-    /// Unless calls of this domain are running already further up this thread's stack: a destructor that retires more
-    /// must not nest ever deeper.
     pub(super) fn flush(&self) {
+        self.collecting(|| self.guard.flush());
+    }
+
+    /// Runs `collect`, which runs users' code, unless such code of this domain is running already further up this
+    /// thread's stack: a destructor that retires more must not nest ever deeper.
+    pub(super) fn collecting(&self, collect: impl FnOnce()) {
         struct Done<'a>(&'a AtomicBool);
         impl Drop for Done<'_> {
             fn drop(&mut self) {
@@ -84,7 +87,7 @@ impl Pinned {
         if !collecting.load(Ordering::Relaxed) {
             collecting.store(true, Ordering::Relaxed);
             let _done = Done(collecting);
-            self.guard.flush();
+            collect();
         }
     }
 

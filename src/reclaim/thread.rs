@@ -26,6 +26,8 @@ pub(super) struct ThreadRecord {
     /// Sessions of this thread: how many are open, and since when the oldest (nanoseconds of the domain's clock).
     pub(super) sessions: AtomicUsize,
     pub(super) session_since: AtomicU64,
+    /// Those among the sessions that no [`Guard`](super::Guard) stands for.
+    pub(super) locks: AtomicUsize,
     /// The blocks that this thread protects without a pin.
     pub(super) lanes: Lanes,
     /// The membership ended while a session was open. The end of the last session gives the record back.
@@ -232,11 +234,11 @@ impl Member {
         &record.value
     }
 
-    /// A small number that no other holder of a record of the domain has at the same time.
+    /// The record's number: small, and no other thread's while this membership lasts.
     #[inline(always)]
     pub(super) fn index(&self) -> usize {
-        // SAFETY: as in `record`.
-        unsafe { &*self.record }.index
+        // SAFETY: as above.
+        unsafe { (*self.record).index }
     }
 }
 

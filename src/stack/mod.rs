@@ -1,83 +1,131 @@
 //! The stack: last in, first out, for any number of threads.
 //!
-//! This module is also the tutorial of the code base: it has every device that the other containers use, once and
-//! small. Read it with `reclaim` at hand.
+//! This module is also the tutorial of the code base: it has nearly every device that the other containers use. Read it
+//! with `reclaim` at hand.
 //!
 //! # Problem
 //!
 //! A linked stack is a pointer to its top node. To push, make a node that points at the old top and put it in the old
-//! top's place; to pop, put the top's successor in its place. Both are one compare-and-swap on one word, repeated when
-//! another thread came first (Treiber 1986). Two things make it difficult:
+//! top's place; to pop, put the top's successor in its place. Both are one compare-and-swap, repeated when another thread
+//! came first (Treiber 1986). Three things make it difficult:
 //!
-//! - *Use after free*: a thread that has read the top and is about to read its `next` may find that another thread has
-//!   popped and freed the node.
 //! - *ABA*: a thread reads top `A` and its successor `B`, sleeps, and wakes when `A` was popped, `B` was popped, and `A`
 //!   was pushed again. Its exchange `A → B` succeeds and brings back a node that is gone.
+//! - *Use after free*: a thread that has read the top and is about to read its `next` may find that another thread has
+//!   popped and freed the node.
+//! - *Memory*: an allocation for each push and a free for each pop cost more than all the rest, and a node of two words
+//!   becomes four in the allocator.
 //!
-//! Both disappear when a popped node is neither freed nor used again while a thread that might have read it is still at
-//! work. That is what [`reclaim`](crate::reclaim) is for: an operation *pins*, and a popped node is *retired*.
+//! A number beside the pointer, raised by every exchange, ends ABA for good: it has 64 bits and never comes back. Nodes may
+//! then be used again at once, by whoever popped them. And if nodes stand in chunks, it is whole chunks that are freed,
+//! seldom enough to ask every thread first whether it may still look into one.
 //!
 //! # Shape
 //!
 //! ```text
-//!  head ──► Node { link.next ─┐ depth 3 | payload }         one node an element, the payload inline
-//!            ┌────────────────┘
-//!            └► Node { link.next ─┐ depth 2 | payload }
-//!                ┌────────────────┘
-//!                └► Node { link.next = null, depth 1 | payload }
+//!  head { top ──┐, number }             chunk: 4096 bytes           header: what the threads share of a chunk
+//!               └────────────────► ┌─────────────────────┐ ◄─────── { free nodes: 12, the first: 7 }
+//!                        ┌─────────┼── next │ payload    │                     │ next
+//!                        │         │   next │ payload ◄──┼─┐ cache of thread 2 ▼
+//!                        │         ├─────────────────────┤ │                 header ◄─── partial
+//!                        └───────► │   next │ payload ───┼─┘
+//!                                  └─────────────────────┘
 //! ```
 //!
-//! `depth` makes the length one load: it is written while the node is private, for the node it will stand on, and the
-//! exchange that publishes the node makes it true.
+//! - `raw`: the head, and the operations on it; `batch`: those on many elements.
+//! - `chunk`: nodes, chunks and headers. A chunk is aligned to its size, so a node's address tells its chunk.
+//! - `cache`: each thread keeps free nodes of its own, the last used on top, 64 at most for long.
+//! - `depot`: a thread without a node takes *all* free nodes of one chunk by one swap of the header's word; a thread with too
+//!   many gives some back, a run (`runs`) of nodes of one chunk by one exchange. Who gives back the last missing node of a chunk
+//!   owns it, and keeps it for the next use or frees it.
+//!
+//! These are the magazines and slabs of Bonwick, with one difference: nobody locks the depot. The list of a chunk's free
+//! nodes, like mimalloc's, is of the chunk, so that a chunk becomes free as soon as its nodes are.
 //!
 //! # Invariants
 //!
-//! 1. A node that can be reached from `head` is not written to.
-//! 2. A node leaves the stack by exactly one successful exchange, whose thread owns it from then on: moves the element
-//!    out and retires the node.
-//! 3. A node that left does not come back before every pin of that time has ended.
+//! 1. Every exchange of the head raises its number. So an exchange succeeds only if nothing happened to the stack since
+//!    the pair that it expects was loaded.
+//! 2. A node is in one place: in the stack, in a chunk's list of free nodes, or in the hands or the cache of one thread,
+//!    which alone may write to it. But its `next` may be read by a pop that comes too late; it is atomic for that reason.
+//! 3. A chunk is freed only after all its nodes were given back, and after a scan, begun later, that found no thread
+//!    naming it. While it is kept for its next use it stays what it was, nodes at the same places.
+//! 4. Headers are never freed before the stack. A header is in one list at most, and has one chunk or none.
+//!
+//! # Protection
+//!
+//! A pop reads `next` of a node that may be gone. It names the chunk of the node in one of its two hazard slots for this
+//! stack, fences, and loads the head again: if the top is in that chunk now, the chunk stays (see `reclaim::hazard`). The
+//! slot is not cleared. As long as a thread's pops find the top in the two chunks that it named last, they need no store
+//! and no fence. Pushes read nothing behind the head and name nothing. `pop_all` owns what it took before it reads it.
+//! `pop_n` walks: where it comes to another chunk, it names that and checks that the head, with its number, is unchanged.
 //!
 //! # Linearization points
 //!
 //! | operation | takes effect at |
 //! |---|---|
-//! | `push`, `push_n` | the successful exchange of `head` (1) |
-//! | `pop`, `pop_n` | the successful exchange of `head` (3); empty: the load of a null `head` (2) |
-//! | `pop_all` | the swap of `head` (4) |
-//! | `len`, `is_empty` | the load of `head` |
+//! | `push`, `push_n` | the successful exchange of the head (1) |
+//! | `pop`, `pop_n`, `pop_all` | the successful exchange of the head (3); empty: the load of a null top (2) |
+//! | `is_empty` | the load of the head |
 //!
-//! The exchange of `pop_n` takes the whole walk at once: by invariant 3 an unchanged head means that nothing below it
-//! changed either.
+//! The exchange of `pop_n` takes the whole walk at once, by invariant 1. `len` adds up what the threads have counted after
+//! their exchanges, each for itself: an estimate while others work, exact when they are done.
 //!
 //! # Ordering pairs
 //!
-//! - (1) the Release exchange of a push → (2) the Acquire load of `head` by a pop, a push (for the depth) or `len`, and
-//!   → (4) the Acquire swap of `pop_all`. The reader of a node sees its payload, depth and link as the pusher wrote them.
-//! - (1) → (3) → (2): a pop's exchange continues the release sequence of the pushes before it, being a
-//!   read-modify-write of the same word, so that who reads the node it left on top sees that node's push as well; its
+//! - (1) the Release exchange of a push → (2) the Acquire load of the head, and the failed exchange, which is one too. The
+//!   reader of a node sees its payload and link as the pusher wrote them.
+//! - (1) → (3) → (2): a pop's exchange continues the release sequences of the pushes before it, being a
+//!   read-modify-write of the same words, so that who reads the node it left on top sees that node's push as well; its
 //!   own AcqRel makes the same true on paper without the release-sequence rule.
-//! - the Release store of a retired node's link (pair (7) of the limbo) → (5) the Acquire load of a link by a walk: a
-//!   walk that strayed into a limbo finds the head changed and follows the link no further.
-//! - retire → dispose: in [`reclaim`](crate::reclaim).
+//! - (4) naming a chunk, and the load of the head afterwards ↔ giving a chunk's last node back, and the scan afterwards: pair
+//!   (1) ↔ (2) of [`reclaim::hazard`](crate::reclaim).
+//! - (5) the Release store of a link, by a thread that got the node from an exchange of the head → the Acquire load of it by
+//!   a walk: the load of the head that follows is no older than that exchange, and tells that the link was none of the stack.
+//! - (6) the AcqRel exchange of a header's word that gives a run back → the AcqRel taking of it, and the exchange that
+//!   completes the chunk: links and last uses of the nodes.
+//! - (7) putting a header on a list → taking it from there; (8) keeping a free chunk → taking it; (9) publishing headers,
+//!   (10) caches and their pages → who finds them: Release to Acquire, for all that was done with it before.
+//!
+//! A cache goes from thread to thread with the number of its record: pair (1) → (2) of [`mem::registry`](crate::mem).
 //!
 //! # Progress
 //!
-//! Lock-free: an exchange fails only because another one succeeded. The back-off between tries is a bounded number of
-//! pause instructions. `is_empty` is wait-free; so is `len` but for its pin, which now and then collects. Pushes allocate,
-//! so they are as lock-free as the allocator.
+//! Lock-free: an exchange fails only because another one succeeded, of the head or of a header; and a pop names another
+//! chunk only when the top has moved to one. `is_empty` is wait-free, and `len` is in the number of threads. A push
+//! allocates a chunk now and then, so it is as lock-free as the allocator. A pop needs no memory: if there is none for the
+//! thread's cache, its nodes go straight to their chunk.
 //!
-//! # Reclamation
+//! After an operation, a thread may pause for some microseconds when others came in between (see `reclaim::pace`): a
+//! fixed number of pause instructions, after its own operation is complete, not until somebody did something. A pop
+//! that needs two lines of another thread to succeed can lose for long against one that has them, so a thread that lost four
+//! exchanges in a row sets a flag, and others, once they have had their turn, pause when they see it. Two threads that
+//! push and pop in turns do four times as much in this way as when each tries as fast as it can; elimination (Hendler,
+//! Shavit, Yerushalmi 2004), which needs both a waiting and a second exchange, has nothing left to win there.
 //!
-//! Popped nodes go to the stack's [`Limbo`](crate::reclaim), elements go to the popper at once: no destructor of an
-//! element is ever delayed. A stalled pin holds back the nodes that are popped meanwhile.
+//! # Memory
+//!
+//! An element of 8 bytes takes 16, and its share of a chunk's ends and header, 16.3 in all. What the threads' caches keep is
+//! bounded: 64 nodes, and the chunk that each one took last. A drained stack keeps two chunks, those that are named or
+//! kept nodes of, and 24 bytes for each chunk that it ever had at once.
+//!
+//! A thread that stands still, wherever, holds back the two chunks that it names and those of the nodes in its cache and
+//! hands, and nothing else. The cache's are 65 at the most, if each of its nodes is of another one, and hardly ever more
+//! than five; in its hands are some 40 nodes on their way back, or the `n` of a batch.
 //!
 //! # References
 //!
-//! R. K. Treiber, *Systems programming: coping with parallelism*, IBM RJ 5118, 1986. D. Hendler, N. Shavit,
-//! L. Yerushalmi, *A scalable lock-free stack algorithm*, SPAA 2004 (on what limits this one).
+//! R. K. Treiber, *Systems programming: coping with parallelism*, IBM RJ 5118, 1986. J. Bonwick, *The slab allocator*,
+//! USENIX 1994; J. Bonwick, J. Adams, *Magazines and vmem*, USENIX 2001. M. Michael, *Hazard pointers*, TPDS 2004.
+//! D. Leijen, B. Zorn, L. de Moura, *Mimalloc: free list sharding in action*, APLAS 2019. D. Hendler, N. Shavit,
+//! L. Yerushalmi, *A scalable lock-free stack algorithm*, SPAA 2004.
 
-mod node;
+mod batch;
+mod cache;
+mod chunk;
+mod depot;
 mod raw;
+mod runs;
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -128,17 +176,17 @@ impl<T> Stack<T> {
 
     /// Puts `element` on top.
     ///
-    /// Progress: lock-free if the allocator is. Allocates one node.
+    /// Progress: lock-free if the allocator is. Allocates memory for many nodes now and then.
     ///
     /// # Panics
     /// If there is no memory for the node; see [`Stack::try_push`].
     pub fn push(&self, element: T) {
-        assert!(self.try_push(element).is_ok(), "no memory for a stack's node");
+        assert!(self.try_push(element).is_ok(), "no memory for a stack's nodes");
     }
 
     /// Puts `element` on top, or gives it back if there is no memory.
     ///
-    /// Progress: lock-free if the allocator is. Allocates one node.
+    /// Progress: lock-free if the allocator is. Allocates memory for many nodes now and then.
     ///
     /// # Errors
     /// The element, if there is no memory for its node.
@@ -154,7 +202,7 @@ impl<T> Stack<T> {
 
     /// Puts all `elements` on the stack in one atomic step; the last of them ends on top.
     ///
-    /// Progress: lock-free if the allocator is. Allocates one node an element.
+    /// Progress: lock-free if the allocator is. Allocates memory for many nodes now and then.
     ///
     /// # Errors
     /// The elements, if there is no memory for all of their nodes.
@@ -172,7 +220,7 @@ impl<T> Stack<T> {
 
     /// Takes the top element.
     ///
-    /// Progress: lock-free. Allocates for the bookkeeping of the reclamation only.
+    /// Progress: lock-free. Allocates the thread's bookkeeping at its first use of the stack, if there is memory for it.
     pub fn pop(&self) -> Option<T> {
         let mut element = MaybeUninit::<T>::uninit();
         // SAFETY: writable for one element.
@@ -183,24 +231,24 @@ impl<T> Stack<T> {
 
     /// Takes up to `n` elements in one atomic step and appends them to `to`, the top one first. Returns how many.
     ///
-    /// Progress: lock-free. Reserves room in `to` before the step.
+    /// Progress: lock-free. Reserves room in `to` after the step; if there is none, the process ends.
     pub fn pop_n(&self, n: usize, to: &mut Vec<T>) -> usize {
-        // No more than there are: `n` may be "all of them".
-        let n = n.min(self.len());
-        to.reserve(n);
-        let end = to.spare_capacity_mut().as_mut_ptr();
-        // SAFETY: room for `n` was reserved.
-        let popped = unsafe { self.raw.pop_n(end.cast(), n) };
+        let at = to.len();
+        let room = |len: usize| {
+            to.reserve(len);
+            to.spare_capacity_mut().as_mut_ptr().cast()
+        };
+        // SAFETY: room for as many as there are.
+        let popped = unsafe { self.raw.pop_n(n, room) };
         // SAFETY: that many were written, behind the old ones.
-        unsafe { to.set_len(to.len() + popped) };
+        unsafe { to.set_len(at + popped) };
         popped
     }
 
     /// Takes everything in one atomic step and gives it to `take`, from the top down, on this thread. Returns how many
     /// there were. If `take` panics, the remaining elements are dropped.
     ///
-    /// Progress: the step is wait-free; then one call of `take` an element. Allocates for the bookkeeping of the
-    /// reclamation only.
+    /// Progress: the step is lock-free; then one call of `take` an element. Allocates as [`Stack::pop`].
     pub fn pop_all(&self, mut take: impl FnMut(T)) -> usize {
         self.raw.pop_all(
             // SAFETY: the element's bytes are the callback's, which reads them once.
@@ -210,9 +258,10 @@ impl<T> Stack<T> {
         )
     }
 
-    /// How many elements there were at a moment during the call.
+    /// How many elements there are: an estimate while other threads push and pop, exact when they are done. Whether there
+    /// are any is [`Stack::is_empty`].
     ///
-    /// Progress: lock-free, because it pins; one load then.
+    /// Progress: wait-free, in the number of threads that ever used the domain at once.
     #[must_use]
     pub fn len(&self) -> usize {
         self.raw.len()

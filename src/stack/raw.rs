@@ -1,18 +1,34 @@
 //! The engine of the stack: moves bytes, knows no element type. The algorithm is explained in the [parent](super).
 
-use core::ptr::{self, NonNull};
+use core::ptr;
 
-use crossbeam_utils::{Backoff, CachePadded};
+use crossbeam_utils::CachePadded;
 
-use super::node::{Node, Nodes};
+use super::cache::{Cache, Caches};
+use super::chunk::{Node, Shape, below};
+use super::depot::{Depot, Run};
+use super::runs::Runs;
 use crate::mem::{NoMemory, Slot};
 use crate::options::Options;
-use crate::reclaim::{Limbo, Pinned};
-use crate::sync::{AtomicPtr, Ordering};
+use crate::reclaim::{Hazards, Lane};
+use crate::sync::{AtomicBool, AtomicPair, AtomicUsize, Ordering};
+
+/// The top, and on the same line:
+pub(super) struct Head {
+    pub(super) top: AtomicPair<Node>,
+    /// A thread has lost several exchanges in a row, and asks for a turn.
+    starving: AtomicBool,
+}
+
+/// So many lost exchanges make a thread ask for a turn.
+const STARVING: u32 = 4;
 
 pub(crate) struct RawStack<S: Slot> {
-    head: CachePadded<AtomicPtr<Node>>,
-    limbo: Limbo<Nodes<S>>,
+    pub(super) head: CachePadded<Head>,
+    caches: Caches,
+    pub(super) depot: Depot<S>,
+    /// Pops by threads for which there was no memory for a cache.
+    uncached: AtomicUsize,
 }
 
 // SAFETY: the engine owns bytes; those who make it decide whether the elements they stand for may cross threads.
@@ -24,12 +40,20 @@ unsafe impl<S: Slot> Sync for RawStack<S> {}
 impl<S: Slot> RawStack<S> {
     pub(crate) fn new(slot: S, options: &Options) -> Result<Self, NoMemory> {
         let (domain, allocator) = options.resolve()?;
-        let limbo = Limbo::new(&domain, Nodes::new(slot, allocator)?)?;
-        Ok(Self { head: CachePadded::new(AtomicPtr::new(ptr::null_mut())), limbo })
+        let shape = Shape::new(slot, &allocator)?;
+        Ok(Self {
+            head: CachePadded::new(Head {
+                top: AtomicPair::new(ptr::null_mut()),
+                starving: AtomicBool::new(false),
+            }),
+            caches: Caches::new(),
+            depot: Depot::new(shape, allocator, Hazards::new(&domain)),
+            uncached: AtomicUsize::new(0),
+        })
     }
 
-    fn nodes(&self) -> &Nodes<S> {
-        self.limbo.memory()
+    pub(super) fn shape(&self) -> &Shape<S> {
+        &self.depot.shape
     }
 
     /// Pushes one element, whose bytes are then the stack's.
@@ -38,63 +62,87 @@ impl<S: Slot> RawStack<S> {
     /// `element` is readable for one element.
     #[inline]
     pub(crate) unsafe fn push(&self, element: *const u8) -> Result<(), NoMemory> {
-        // SAFETY: the caller's promise.
-        let node = unsafe { self.nodes().make(element) }?;
+        let lane = self.depot.lane();
+        let cache = self.cache(&lane)?;
+        let node = self.node(cache)?;
+        // SAFETY: a node of ours; the element is the caller's promise.
+        unsafe { self.fill(node, element) };
         // SAFETY: a chain of one node, ours alone.
-        unsafe { self.splice(node, node, 1) };
+        unsafe { self.splice(&lane, cache, node, node, 1) };
         Ok(())
     }
 
-    /// Pushes `n` elements in one step, the last of them on top: all, or none if there is no memory.
-    ///
+    /// The calling thread's cache.
+    #[inline(always)]
+    pub(super) fn cache(&self, lane: &Lane<'_>) -> Result<&Cache, NoMemory> {
+        let make = || self.caches.make(lane.index(), &self.depot.allocator);
+        self.caches.get(lane.index()).map_or_else(make, Ok)
+    }
+
+    /// A free node.
+    #[inline(always)]
+    pub(super) fn node(&self, cache: &Cache) -> Result<*mut Node, NoMemory> {
+        cache.take(self.shape()).map_or_else(|| self.refill(cache), Ok)
+    }
+
+    #[cold]
+    fn refill(&self, cache: &Cache) -> Result<*mut Node, NoMemory> {
+        loop {
+            if let Some((first, len)) = self.depot.take_run() {
+                // SAFETY: the run is ours.
+                unsafe { cache.adopt(first, len) };
+            } else {
+                let chunk = self.depot.take_chunk()?;
+                // SAFETY: the chunk is ours.
+                let first = unsafe { self.shape().node(chunk, 0) };
+                // SAFETY: as above.
+                unsafe { cache.adopt_fresh(self.shape(), first) };
+            }
+            if let Some(node) = cache.take(self.shape()) {
+                return Ok(node);
+            }
+        }
+    }
+
     /// # Safety
-    /// `elements` is readable for `n` elements.
-    pub(crate) unsafe fn push_n(&self, elements: *const u8, n: usize) -> Result<(), NoMemory> {
-        let mut chain = Chain { nodes: self.nodes(), first: ptr::null_mut(), last: ptr::null_mut(), len: 0 };
-        let size = self.nodes().slot.layout().size();
-        for i in 0..n {
-            // SAFETY: within the caller's `n` elements.
-            let element = unsafe { elements.add(i * size) };
-            // SAFETY: as above.
-            unsafe { chain.put(element) }?;
-        }
-        if let (Some(first), Some(last)) = (NonNull::new(chain.first), NonNull::new(chain.last)) {
-            let len = chain.len;
-            core::mem::forget(chain);
-            // SAFETY: the chain is `len` nodes long and ours alone.
-            unsafe { self.splice(first, last, len) };
-        }
-        Ok(())
+    /// The node is the caller's; `element` is readable for one element.
+    #[inline(always)]
+    pub(super) unsafe fn fill(&self, node: *mut Node, element: *const u8) {
+        // SAFETY: the node is there.
+        let payload = unsafe { self.shape().payload(node) };
+        // SAFETY: the caller's promise.
+        unsafe { self.shape().slot.copy(element, payload, 1) };
     }
 
     /// Puts a private chain on top.
     ///
     /// # Safety
-    /// The chain from `first` down to `last` is `len` nodes long, private, and counts its own depths from 1 at `last`.
-    #[inline]
-    unsafe fn splice(&self, first: NonNull<Node>, last: NonNull<Node>, len: usize) {
-        let _pinned = self.limbo.pin();
-        let backoff = Backoff::new();
-        // Acquire: pairs with (1); the depth of the head is read.
-        let mut head = self.head.load(Ordering::Acquire);
+    /// The chain from `first` down to `last` is `n` nodes long and the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn splice(
+        &self,
+        lane: &Lane<'_>,
+        cache: &Cache,
+        first: *mut Node,
+        last: *mut Node,
+        n: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        let link = unsafe { &(*last).next };
+        let mut lost = 0;
+        let mut head = self.head.top.load();
         loop {
-            // SAFETY: the head was loaded under the pin, so it is not freed; null means an empty stack.
-            let below = unsafe { head.as_ref() }.map_or(0, |head| head.depth);
-            // SAFETY: the chain is private, so nobody else writes to it.
-            unsafe { number(first, len, below) };
-            // SAFETY: as above.
-            let link = unsafe { &last.as_ref().link };
-            // Relaxed: published by (1).
-            link.next.store(head.cast(), Ordering::Relaxed);
-            // (1) Release publishes the chain: payloads, depths, links. Acquire on failure: as the load.
-            match self.head.compare_exchange_weak(head, first.as_ptr(), Ordering::Release, Ordering::Acquire)
-            {
-                Ok(_) => return,
+            // Published by (1). (5) Release: a walk may still read the links that the node had before.
+            link.store(head.ptr, Ordering::Release);
+            // (1) Release publishes the chain: payloads and links.
+            match self.head.top.exchange(head, first, Ordering::Release) {
+                Ok(()) => break,
                 Err(now) => head = now,
             }
-            // Another push or pop won, so the stack made progress; step aside for a moment.
-            backoff.spin();
+            self.lost(&mut lost);
         }
+        cache.pushed(n);
+        self.won(lane, head.tag, lost);
     }
 
     /// Pops the top element into `element`. False, and nothing written, when the stack is empty.
@@ -103,255 +151,144 @@ impl<S: Slot> RawStack<S> {
     /// `element` is writable for one element.
     #[inline]
     pub(crate) unsafe fn pop(&self, element: *mut u8) -> bool {
-        let pinned = self.limbo.pin();
-        let backoff = Backoff::new();
-        // (2) Acquire: pairs with (1); the node is read below.
-        let mut head = self.head.load(Ordering::Acquire);
+        let lane = self.depot.lane();
+        // (2) Acquire: pairs with (1). And after (4) of the chunk that the lane names, the load that protects it.
+        let mut head = self.head.top.load();
+        let mut lost = 0;
         loop {
-            // SAFETY: loaded under the pin, so not freed.
-            let Some(top) = (unsafe { head.as_ref() }) else { return false };
-            // Relaxed: (1) and (2) order it. If the node was popped meanwhile this reads a limbo's link, and the
-            // exchange fails, because a popped node cannot be on top again before this pin ends.
-            let below = top.link.next.load(Ordering::Relaxed).cast::<Node>();
-            // (3) Acquire on failure, as (2). On success Acquire keeps (2) for the payload, and Release keeps (1) of
-            // the nodes below for threads that acquire `below` from this exchange.
-            match self.head.compare_exchange_weak(head, below, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => break,
+            if head.ptr.is_null() {
+                self.found_nothing(&lane);
+                return false;
+            }
+            let chunk = self.shape().chunk(head.ptr);
+            if !lane.names(chunk) {
+                lane.name(chunk);
+                // (2) as above.
+                head = self.head.top.load();
+                continue;
+            }
+            // SAFETY: the chunk is protected, so it is there.
+            let top = unsafe { &*head.ptr };
+            // Relaxed: (1) and (2) order it. If the node was popped meanwhile this reads any link of it, and the exchange
+            // fails, because no number of the head comes back.
+            let below = top.next.load(Ordering::Relaxed);
+            // (3) Acquire keeps (2) for the payload, and Release keeps (1) of the nodes below for threads that acquire
+            // `below` from this exchange. A failure is a load (2).
+            match self.head.top.exchange(head, below, Ordering::AcqRel) {
+                Ok(()) => break,
                 Err(now) => head = now,
             }
-            backoff.spin();
+            self.lost(&mut lost);
         }
-        // SAFETY: the exchange made the node this thread's; `element` is the caller's promise.
-        unsafe { self.take(&pinned, head, element) };
+        // SAFETY: the exchange made the node this thread's.
+        let payload = unsafe { self.shape().payload(head.ptr) };
+        // SAFETY: the payload is initialised, and `element` is the caller's promise.
+        unsafe { self.shape().slot.copy(payload, element, 1) };
+        // SAFETY: the node is this thread's, its element moved out.
+        unsafe { self.put_back(&lane, head.ptr) };
+        self.won(&lane, head.tag, lost);
         true
     }
 
-    /// Pops up to `n` elements in one step, the top one first. Returns how many.
-    ///
-    /// # Safety
-    /// `elements` is writable for `n` elements.
-    pub(crate) unsafe fn pop_n(&self, elements: *mut u8, n: usize) -> usize {
-        if n == 0 {
-            return 0;
+    /// An exchange failed, because another thread's succeeded.
+    #[cold]
+    pub(super) fn lost(&self, lost: &mut u32) {
+        *lost += 1;
+        if (*lost).is_multiple_of(STARVING) {
+            // Relaxed: a wish.
+            self.head.starving.store(true, Ordering::Relaxed);
         }
-        let pinned = self.limbo.pin();
-        let backoff = Backoff::new();
-        let (mut node, len) = loop {
-            // (2) as in `pop`.
-            let head = self.head.load(Ordering::Acquire);
-            if head.is_null() {
-                return 0;
-            }
-            let Some((below, len)) = self.walk(head, n) else {
-                backoff.spin();
-                continue;
-            };
-            // (3) as in `pop`; Relaxed on failure, because the loop loads again.
-            if self.head.compare_exchange(head, below, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                break (head, len);
-            }
-            backoff.spin();
-        };
-        let size = self.nodes().slot.layout().size();
-        for i in 0..len {
-            // SAFETY: the exchange made the `len` nodes this thread's.
-            let next = unsafe { self.below(node) };
-            // SAFETY: within the caller's `n` elements.
-            let element = unsafe { elements.add(i * size) };
-            // SAFETY: as above.
-            unsafe { self.take(&pinned, node, element) };
-            node = next;
-        }
-        len
     }
 
-    /// The node that `n` nodes from `head` on stand above, and how many there are, `n` at most; None when the stack
-    /// changed on the way. The caller is pinned.
-    fn walk(&self, head: *mut Node, n: usize) -> Option<(*mut Node, usize)> {
-        let (mut node, mut len) = (head, 0);
-        while len < n && !node.is_null() {
-            // SAFETY: `node` was in the stack at a moment of this pin (the check below), so it is not freed.
-            let next = unsafe { self.below(node) };
-            // A node cannot come back during a pin. So if the head is the same after the link was read, it was the
-            // same all the time, and the link was one of the stack, not of a limbo.
-            // Acquire: pairs with (1) for the nodes below.
-            if self.head.load(Ordering::Acquire) != head {
-                return None;
-            }
-            node = next;
-            len += 1;
+    /// The operation is complete, by the exchange of this number; so many exchanges failed before. May pause for a moment.
+    #[inline(always)]
+    pub(super) fn won(&self, lane: &Lane<'_>, number: u64, lost: u32) {
+        if lost >= STARVING {
+            lane.begin_turn(number);
+            // Relaxed: a wish. Another thread's may be lost with it; it will ask again.
+            self.head.starving.store(false, Ordering::Relaxed);
+            return;
         }
-        Some((node, len))
-    }
-
-    /// # Safety
-    /// `node` is not freed.
-    unsafe fn below(&self, node: *mut Node) -> *mut Node {
-        // SAFETY: the caller's promise.
-        let link = unsafe { &(*node).link };
-        // (5) Acquire: if this reads the link of a limbo, the removal of the node happens before a load of the head
-        // that follows, which then shows it.
-        link.next.load(Ordering::Acquire).cast()
-    }
-
-    /// Takes everything in one step, hands each element to `take` from the top down, and returns how many there were.
-    ///
-    /// `take` gets a pointer to the element's bytes, which are its own from then on, and readable and writable until it
-    /// returns. No pin is held while it runs. If it unwinds, `left` gets the remaining elements.
-    pub(crate) fn pop_all(&self, mut take: impl FnMut(*mut u8), left: impl FnMut(*mut u8)) -> usize {
-        // (4) Acquire pairs with (1) for all nodes of the chain (see the parent's text).
-        let head = self.head.swap(ptr::null_mut(), Ordering::Acquire);
-        let mut rest = Rest { stack: self, node: head, left };
-        let mut len = 0;
-        while let Some(element) = rest.next() {
-            len += 1;
-            take(element.ptr);
+        lane.won(number);
+        // Relaxed: a wish.
+        if self.head.starving.load(Ordering::Relaxed) && lane.give_way() {
+            // Relaxed: as above.
+            self.head.starving.store(false, Ordering::Relaxed);
         }
-        len
     }
 
-    /// How many elements there were at the moment when the head was read.
+    #[cold]
+    fn found_nothing(&self, lane: &Lane<'_>) {
+        if let Some(cache) = self.caches.get(lane.index()) {
+            lane.found_nothing_after(cache.pops());
+        }
+    }
+
+    /// How many elements there are: exact while nobody pushes or pops.
     pub(crate) fn len(&self) -> usize {
-        let _pinned = self.limbo.pin();
-        // Acquire: pairs with (1); the depth is read.
-        let head = self.head.load(Ordering::Acquire);
-        // SAFETY: loaded under the pin, so not freed.
-        unsafe { head.as_ref() }.map_or(0, |head| head.depth)
+        // Relaxed: as the counters of the caches.
+        self.caches.len().saturating_sub(self.uncached.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        // Acquire: a caller that saw the stack filled sees what its pusher did before.
-        self.head.load(Ordering::Acquire).is_null()
+        // (2) Acquire: a caller that saw the stack filled sees what its pusher did before.
+        self.head.top.load().ptr.is_null()
     }
 
-    /// Moves the element out of a node that is this thread's, and retires the node.
+    /// Makes a node free whose element is gone. May run the allocator's hook.
     ///
     /// # Safety
-    /// This thread removed `node` from the stack, under `pinned`; `element` is writable for one element.
-    #[inline]
-    unsafe fn take(&self, pinned: &Pinned, node: *mut Node, element: *mut u8) {
-        // SAFETY: not freed: it is not even retired yet.
-        let payload = unsafe { self.nodes().payload(node) };
-        // SAFETY: the payload is initialised, and nobody else reads or writes it: others look at `link` and `depth`.
-        unsafe { self.nodes().slot.copy(payload, element, 1) };
-        // SAFETY: removed under the pin by this thread alone.
-        unsafe { self.limbo.retire(pinned, node.cast(), 0, self.nodes().bytes()) };
+    /// The node is the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn put_back(&self, lane: &Lane<'_>, node: *mut Node) {
+        match self.cache(lane) {
+            Ok(cache) => {
+                cache.popped(1);
+                // SAFETY: the caller's promise.
+                if unsafe { cache.put(self.shape(), node) } {
+                    self.give_surplus(cache);
+                }
+            }
+            // SAFETY: as above.
+            Err(NoMemory) => unsafe { self.give_uncached(node) },
+        }
+    }
+
+    /// # Safety
+    /// The node is the caller's.
+    #[cold]
+    unsafe fn give_uncached(&self, node: *mut Node) {
+        // Relaxed: a counter.
+        self.uncached.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.depot.give(&Run { first: node, last: node, len: 1 }) };
+    }
+
+    /// Gives nodes back of which the cache has too many.
+    #[cold]
+    pub(super) fn give_surplus(&self, cache: &Cache) {
+        let (mut node, len) = cache.surplus(self.shape());
+        if let Some((first, last, len)) = cache.take_fresh(self.shape()) {
+            // SAFETY: the nodes are this thread's, and of one chunk.
+            unsafe { self.depot.give(&Run { first, last, len }) };
+        }
+        let mut runs = Runs::new(&self.depot);
+        for _ in 0..len {
+            let this = node;
+            // SAFETY: a node of the surplus, which is this thread's.
+            node = unsafe { below(this) };
+            // SAFETY: as above.
+            unsafe { runs.add(this) };
+        }
     }
 }
 
 impl<S: Slot> Drop for RawStack<S> {
-    /// Frees the nodes. Those who hold elements with destructors take them out before.
+    /// Frees the memory. Those who hold elements with destructors take them out before.
     fn drop(&mut self) {
-        // Relaxed: `&mut self`; whoever dropped the stack synchronised with its users.
-        let mut node = self.head.load(Ordering::Relaxed);
-        while let Some(this) = NonNull::new(node) {
-            // SAFETY: in the stack, so not freed.
-            node = unsafe { self.below(this.as_ptr()) };
-            // SAFETY: nobody uses the stack any more.
-            unsafe { self.nodes().free(this) };
-        }
-    }
-}
-
-/// Writes the depths of a private chain that will stand on `below` nodes.
-///
-/// # Safety
-/// The chain is private and `len` nodes long.
-unsafe fn number(first: NonNull<Node>, len: usize, below: usize) {
-    let mut node = first.as_ptr();
-    for i in 0..len {
-        // SAFETY: the caller's promise.
-        let this = unsafe { &mut *node };
-        this.depth = below + len - i;
-        // Relaxed: the chain is private.
-        node = this.link.next.load(Ordering::Relaxed).cast();
-    }
-}
-
-/// Nodes that are not in the stack yet; dropped, they are freed and their elements are still the caller's.
-struct Chain<'a, S: Slot> {
-    nodes: &'a Nodes<S>,
-    first: *mut Node,
-    last: *mut Node,
-    len: usize,
-}
-
-impl<S: Slot> Chain<'_, S> {
-    /// Puts a node for `element` on top.
-    ///
-    /// # Safety
-    /// `element` is readable for one element.
-    unsafe fn put(&mut self, element: *const u8) -> Result<(), NoMemory> {
-        // SAFETY: the caller's promise.
-        let node = unsafe { self.nodes.make(element) }?.as_ptr();
-        // SAFETY: fresh and ours.
-        let link = unsafe { &(*node).link };
-        // Relaxed: private until it is spliced in.
-        link.next.store(self.first.cast(), Ordering::Relaxed);
-        if self.first.is_null() {
-            self.last = node;
-        }
-        self.first = node;
-        self.len += 1;
-        Ok(())
-    }
-}
-
-impl<S: Slot> Drop for Chain<'_, S> {
-    fn drop(&mut self) {
-        while let Some(node) = NonNull::new(self.first) {
-            // SAFETY: a node of the private chain.
-            let link = unsafe { &node.as_ref().link };
-            // Relaxed: private.
-            self.first = link.next.load(Ordering::Relaxed).cast();
-            // SAFETY: private, and not used any more.
-            unsafe { self.nodes.free(node) };
-        }
-    }
-}
-
-/// The nodes that `pop_all` took and has not handed on yet.
-struct Rest<'a, S: Slot, L: FnMut(*mut u8)> {
-    stack: &'a RawStack<S>,
-    node: *mut Node,
-    left: L,
-}
-
-/// An element on its way to the caller; its node is retired when this is dropped.
-struct Taken<'a, S: Slot> {
-    stack: &'a RawStack<S>,
-    node: *mut Node,
-    ptr: *mut u8,
-}
-
-impl<'a, S: Slot, L: FnMut(*mut u8)> Rest<'a, S, L> {
-    fn next(&mut self) -> Option<Taken<'a, S>> {
-        if self.node.is_null() {
-            return None;
-        }
-        let node = self.node;
-        // SAFETY: taken by the swap and not retired yet.
-        self.node = unsafe { self.stack.below(node) };
+        // SAFETY: `&mut self`.
+        unsafe { self.caches.free_all(&self.depot.allocator) };
         // SAFETY: as above.
-        let ptr = unsafe { self.stack.nodes().payload(node) };
-        Some(Taken { stack: self.stack, node, ptr })
-    }
-}
-
-impl<S: Slot, L: FnMut(*mut u8)> Drop for Rest<'_, S, L> {
-    fn drop(&mut self) {
-        while let Some(element) = self.next() {
-            (self.left)(element.ptr);
-        }
-    }
-}
-
-impl<S: Slot> Drop for Taken<'_, S> {
-    fn drop(&mut self) {
-        // Pinned only now: the node was ours since the swap, and readers that saw it before hold their own pins.
-        let pinned = self.stack.limbo.pin();
-        let bytes = self.stack.nodes().bytes();
-        // SAFETY: removed by this thread's swap, its element handed on, retired once.
-        unsafe { self.stack.limbo.retire(&pinned, self.node.cast(), 0, bytes) };
+        unsafe { self.depot.free_all() };
     }
 }

@@ -52,11 +52,10 @@ impl Bins {
         if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
-        let before = meta.bytes().saturating_sub(bytes);
-        let grown = meta.bytes() / BATCH_BYTES != before / BATCH_BYTES;
-        if meta.count() % BATCH == 0 || grown {
+        if meta.count() % BATCH == 0 || meta.passed(units, BATCH_BYTES) {
             self.seal(pinned.shard() % SHARDS, pinned);
             pinned.flush();
+            self.shared.check_limit();
         }
     }
 

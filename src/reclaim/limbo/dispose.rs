@@ -5,7 +5,7 @@ use core::ptr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Bins;
-use super::link::Link;
+use super::link::{Link, Meta};
 use crate::reclaim::thread;
 use crate::sync::Ordering;
 
@@ -15,11 +15,17 @@ impl Bins {
     /// # Safety
     /// The caller took the chain by a swap, and nobody reads its blocks any more.
     pub(super) unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>) {
-        // SAFETY: the chain is ours, and its head says how much it is.
-        if let Some(head) = unsafe { chain.get().as_ref() } {
-            let meta = head.meta.get();
-            self.shared.count_disposed(meta.count(), meta.bytes());
+        let (mut at, mut blocks, mut bytes) = (chain.get().cast_const(), 0, 0);
+        // SAFETY: null, or a block of the chain, which is ours.
+        while let Some(block) = unsafe { at.as_ref() } {
+            // Relaxed: the swap that took the chain acquired it.
+            at = block.next.load(Ordering::Relaxed);
+            // SAFETY: as above.
+            let below = unsafe { at.as_ref() }.map_or(Meta::NONE, |below| below.meta.get());
+            blocks += 1;
+            bytes += block.meta.get().bytes_above(below);
         }
+        self.shared.count_disposed(blocks, bytes);
         // SAFETY: the caller's promise.
         unsafe { self.dispose_rest(chain) };
     }

@@ -1,0 +1,58 @@
+//! What waits in a domain, in numbers.
+
+use std::time::Duration;
+
+use super::shared::clock;
+use super::{Domain, Shared};
+use crate::sync::Ordering;
+
+/// What [`Domain::stats`] tells; each number is an estimate while other threads work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DomainStats {
+    /// Blocks and pointers that were retired and not freed yet.
+    pub pending_objects: usize,
+    /// Their bytes, as their retirers gave them, each rounded up to a multiple of 16.
+    pub pending_bytes: usize,
+    /// Sessions ([`Guard`](crate::Guard)) that are active.
+    pub guards: usize,
+    /// How long the oldest of them has been active without a refresh.
+    pub oldest_guard: Duration,
+}
+
+impl Domain {
+    /// What waits in the domain, and for whom.
+    ///
+    /// Progress: wait-free, in the number of threads that ever used the domain at once.
+    #[must_use]
+    pub fn stats(&self) -> DomainStats {
+        self.core.shared.stats()
+    }
+}
+
+impl Shared {
+    pub(super) fn stats(&self) -> DomainStats {
+        // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
+        let disposed_objects = self.disposed_objects.load(Ordering::Relaxed);
+        let disposed_bytes = self.disposed_bytes.load(Ordering::Relaxed);
+        let mut stats = DomainStats::default();
+        let now = clock();
+        let (mut objects, mut bytes, mut oldest) = (0_usize, 0_usize, now);
+        for record in self.threads.iter() {
+            let record = &record.value;
+            // Relaxed, all four: statistics.
+            objects = objects.wrapping_add(record.retired_objects.load(Ordering::Relaxed));
+            bytes = bytes.wrapping_add(record.retired_bytes.load(Ordering::Relaxed));
+            let sessions = record.sessions.load(Ordering::Relaxed);
+            if sessions > 0 {
+                stats.guards += sessions;
+                oldest = oldest.min(record.session_since.load(Ordering::Relaxed));
+            }
+        }
+        let positive = |n: usize| if n > usize::MAX / 2 { 0 } else { n };
+        stats.pending_objects = positive(objects.wrapping_sub(disposed_objects));
+        stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
+        stats.oldest_guard = Duration::from_nanos(now.saturating_sub(oldest));
+        stats
+    }
+}
