@@ -134,7 +134,7 @@ impl<C: Codec> Engine<C> {
     fn next_by<'l>(&self, lane: &'l Lane<'_>, table: &Table) -> Option<&'l Table> {
         let next = table.next_ptr();
         table.assert_held();
-        lane.name(NEXT, next);
+        lane.name_as(NEXT, next);
         // (5) Acquire: as in `table`. And it is the load that invariant 2 of the hazards asks for.
         let now = self.current.load(Ordering::Acquire);
         let linked = if core::ptr::eq(now, next) {

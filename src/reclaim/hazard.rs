@@ -42,7 +42,8 @@
 //! # Re-entrance
 //!
 //! Slots belong to a thread, not to an operation. When an operation lets other code run (an allocator's hook), that
-//! code may use this lane; the operation protects its block anew afterwards.
+//! code may use this lane; the operation protects its block anew afterwards. Or it pins before, if the container retires its
+//! blocks to a limbo after the scan: a pin that began while a slot protected the block goes on protecting it.
 
 use core::marker::PhantomData;
 use core::ptr;
@@ -53,7 +54,7 @@ use super::thread::{self, Member};
 use crate::sync::{AtomicPtr, Ordering, fence};
 
 /// Lanes of a thread: containers are spread over them in the order of their creation. Two containers on one lane cost a
-/// fence whenever a thread goes from one to the other.
+/// fence whenever a thread goes from one to the other. A lane takes 128 bytes of each thread's record.
 const LANES: usize = if cfg!(loom) { 4 } else { 32 };
 
 /// What a container protects a block as.
@@ -189,7 +190,7 @@ impl Lane<'_> {
 
     /// Names `block` in this role. It is protected if a load that comes after this call finds that it is not unlinked:
     /// see invariant 2, where the container's pointer is whatever leads to the block.
-    pub(crate) fn name<T>(&self, role: Role, block: *mut T) {
+    pub(crate) fn name_as<T>(&self, role: Role, block: *mut T) {
         // Relaxed: only this thread writes the slot.
         if !ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
             // (3) Release: ends the use of the block that was named before.

@@ -21,8 +21,8 @@
 //!
 //! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`], and counted values, see [`shared`].
 //!
-//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (queue and stack):
-//! they cost nothing while a thread stays on one block, and a stalled thread holds back that one only. Blocks that cannot
+//! Beside the clock, a domain has sticky [`hazard`] slots for containers that work on few large blocks (queue, stack, maps of
+//! words): they cost nothing while a thread stays on one block, and a stalled thread holds back that one only. Blocks that cannot
 //! be freed yet for that reason are [`waiting`]. What a thread keeps
 //! there also tells it when to step aside ([`pace`]).
 //!
