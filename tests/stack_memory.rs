@@ -355,7 +355,7 @@ fn many_threads_share_their_caches() {
     for round in 0..3 {
         let gate = Barrier::new(threads);
         thread::scope(|scope| {
-            for thread in 0..threads {
+            let started = (0..threads).map(|thread| {
                 let (stack, gate) = (&stack, &gate);
                 scope.spawn(move || {
                     stack.push(thread);
@@ -363,7 +363,11 @@ fn many_threads_share_their_caches() {
                     assert!(stack.pop().is_some());
                     // Until all have one: nobody's record is free before.
                     gate.wait();
-                });
+                })
+            });
+            // Joined one by one: the end of the scope alone does not wait until a thread has given its record back.
+            for thread in started.collect::<Vec<_>>() {
+                thread.join().expect("the thread");
             }
         });
         assert_eq!((stack.len(), stack.is_empty()), (0, true));

@@ -18,7 +18,7 @@ suppressions=
 eval "suppressions=$(pkg-config --variable=tsan_suppressions conex)"
 [ -e "$suppressions" ]
 export CONEX_STRESS_SECONDS=0.05
-TSAN_OPTIONS="halt_on_error=1:suppressions='$suppressions'" "$work/queue"
+TSAN_OPTIONS="halt_on_error=1:history_size=7:suppressions='$suppressions'" "$work/queue"
 if TSAN_OPTIONS="halt_on_error=1" "$work/queue" >"$work/without.txt" 2>&1; then
     echo "nothing is reported without the suppressions: they are not tested by this" >&2
     exit 1

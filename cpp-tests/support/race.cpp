@@ -7,17 +7,19 @@
 
 namespace {
 int unguarded = 0;
+// So many that the two threads meet: the tool can miss two accesses of the same moment.
+constexpr int rounds = 20000;
 }
 
 int main() {
     conex::queue<int> q;
     std::thread other([&] {
-        for (int i = 0; i < 1000; ++i) {
+        for (int i = 0; i < rounds; ++i) {
             unguarded += 1;
             q.push(i);
         }
     });
-    for (int i = 0; i < 1000; ++i) unguarded += 1;
+    for (int i = 0; i < rounds; ++i) unguarded += 1;
     other.join();
     return unguarded == 0 ? 1 : 0;
 }

@@ -137,7 +137,11 @@ public:
         detail::tsan_release(home_);
         void* wanted = const_cast<std::remove_cv_t<T>*>(ptr);
         const conex_status status = conex_hazard_try_protect(handle_, &wanted, &source);
-        if (status == CONEX_OK) return true;
+        if (status == CONEX_OK) {
+            // Another object may have come to the same address since the caller's load.
+            detail::tsan_acquire(&source);
+            return true;
+        }
         if (status != CONEX_MISMATCH) detail::fail("an empty hazard pointer was used", status);
         ptr = static_cast<T*>(wanted);
         return false;
