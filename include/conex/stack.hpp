@@ -119,7 +119,8 @@ public:
 
     /// Takes the top element, or `std::nullopt` when the stack is empty.
     ///
-    /// Lock-free; allocates nothing. If the move constructor of `T` throws, the element is destroyed.
+    /// Lock-free; needs no memory: a thread's first use of the stack allocates a small block, and goes without it if there is
+    /// none. If the move constructor of `T` throws, the element is destroyed.
     [[nodiscard]] std::optional<T> try_pop() { return elements_.try_pop(); }
 
     /// Takes the top element into `out`.

@@ -100,8 +100,9 @@
 //! fixed number of pause instructions, after its own operation is complete, not until somebody did something. A pop
 //! that needs two lines of another thread to succeed can lose for long against one that has them, so a thread that lost four
 //! exchanges in a row sets a flag, and others, once they have had their turn, pause when they see it. Two threads that
-//! push and pop in turns do four times as much in this way as when each tries as fast as it can; elimination (Hendler,
-//! Shavit, Yerushalmi 2004), which needs both a waiting and a second exchange, has nothing left to win there.
+//! push and pop in turns do several times as much in this way as when each tries as fast as it can. Elimination (Hendler,
+//! Shavit, Yerushalmi 2004) pairs pushes with pops that meet; it needs a place to wait at and a second exchange, and was
+//! not tried here: with a burst for each thread, few of them meet.
 //!
 //! # Memory
 //!
