@@ -22,8 +22,11 @@ use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
-/// Parents, or children if these are more, that a chunk holds.
-const CHUNK: usize = if cfg!(loom) { 1 } else { 4 };
+/// Children that a chunk of a growth holds: few, because inserts wait for no more than that.
+const CHILDREN: usize = if cfg!(loom) { 1 } else { 4 };
+/// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for four parents,
+/// bring it to its end long before the map is empty.
+const PARENTS: usize = if cfg!(loom) { 1 } else { 16 };
 
 impl<C: Codec> Engine<C> {
     /// Sees to it that `group` of the migration from `table` to `next` is done.
@@ -136,7 +139,12 @@ impl<C: Codec> Engine<C> {
     pub(super) fn assist(&self, pinned: &Pinned, table: &Table) -> Result<(), NoMemory> {
         let Some(next) = table.next(pinned) else { return Ok(()) };
         let groups = table.groups(next);
-        let chunk = (CHUNK * groups / table.len().max(next.len())).max(1);
+        let chunk = if table.len() < next.len() {
+            CHILDREN * groups / next.len()
+        } else {
+            PARENTS * groups / table.len()
+        };
+        let chunk = chunk.max(1);
         let progress = &table.progress;
         // Relaxed: a number to share out; what is done in its name is ordered by the headers.
         if progress.cursor.load(Ordering::Relaxed) < groups {
