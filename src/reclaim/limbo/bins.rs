@@ -196,7 +196,7 @@ impl Bins {
         }
         for disposing in mine() {
             // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
-            unsafe { self.dispose_rest(&disposing.rest) };
+            unsafe { self.dispose_chain(&disposing.rest) };
         }
         let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
         for chain in chains {

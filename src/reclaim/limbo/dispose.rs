@@ -10,52 +10,48 @@ use crate::reclaim::thread;
 use crate::sync::Ordering;
 
 impl Bins {
-    /// Disposes of a whole chain; `chain` is always the part that is still to come.
+    /// Disposes of a chain; `chain` is always the part that is still to come.
     ///
     /// # Safety
     /// The caller took the chain by a swap, and nobody reads its blocks any more.
     pub(super) unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>) {
-        let (mut at, mut blocks, mut bytes) = (chain.get().cast_const(), 0, 0);
-        // SAFETY: null, or a block of the chain, which is ours.
-        while let Some(block) = unsafe { at.as_ref() } {
-            // Relaxed: the swap that took the chain acquired it.
-            at = block.next.load(Ordering::Relaxed);
-            // SAFETY: as above.
-            let below = unsafe { at.as_ref() }.map_or(Meta::NONE, |below| below.meta.get());
-            blocks += 1;
-            bytes += block.meta.get().bytes_above(below);
-        }
-        self.shared.count_disposed(blocks, bytes);
-        // SAFETY: the caller's promise.
-        unsafe { self.dispose_rest(chain) };
+        Rest { bins: self, chain, blocks: Cell::new(0), bytes: Cell::new(0) }.run();
     }
+}
 
-    /// # Safety
-    /// As [`Bins::dispose_chain`].
-    pub(super) unsafe fn dispose_rest(&self, chain: &Cell<*mut Link>) {
-        /// Goes on after a destructor that panicked; a second panic ends the process, as in any drop.
-        struct Rest<'a>(&'a Bins, &'a Cell<*mut Link>);
-        impl Rest<'_> {
-            fn run(&self) {
-                while !self.1.get().is_null() {
-                    let block = self.1.get();
-                    // SAFETY: a block of the chain, not disposed of yet.
-                    let link = unsafe { &*block };
-                    // Relaxed: the swap that took the chain acquired it. Written before the block's own end, which may
-                    // close the limbo and so take over the rest.
-                    self.1.set(link.next.load(Ordering::Relaxed));
-                    let kind = link.meta.get().kind();
-                    // SAFETY: invariant 1, and the caller's promise that the time has come.
-                    unsafe { (self.0.dispose)(self.0.whole, block, kind) };
-                }
-            }
+/// What is left of a chain. Goes on after a destructor that panicked; a second panic ends the process, as in any drop.
+struct Rest<'a> {
+    bins: &'a Bins,
+    chain: &'a Cell<*mut Link>,
+    /// What was disposed of here. Counted on the way: the blocks are cold, and one look at each is enough.
+    blocks: Cell<u64>,
+    bytes: Cell<u64>,
+}
+
+impl Rest<'_> {
+    fn run(&self) {
+        // SAFETY: null, or a block of the chain, not disposed of yet.
+        while let Some(link) = unsafe { self.chain.get().as_ref() } {
+            let block = self.chain.get();
+            // Relaxed: the swap that took the chain acquired it.
+            let next = link.next.load(Ordering::Relaxed);
+            let meta = link.meta.get();
+            // SAFETY: as above.
+            let below = unsafe { next.as_ref() }.map_or(Meta::NONE, |below| below.meta.get());
+            self.blocks.set(self.blocks.get() + 1);
+            self.bytes.set(self.bytes.get() + meta.bytes_above(below));
+            // Written before the block's own end, which may close the limbo and so take over the rest.
+            self.chain.set(next);
+            // SAFETY: invariant 1, and the promise of `dispose_chain` that the time has come.
+            unsafe { (self.bins.dispose)(self.bins.whole, block, meta.kind()) };
         }
-        impl Drop for Rest<'_> {
-            fn drop(&mut self) {
-                self.run();
-            }
-        }
-        Rest(self, chain).run();
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.run();
+        self.bins.shared.count_disposed(self.blocks.get(), self.bytes.get());
     }
 }
 
