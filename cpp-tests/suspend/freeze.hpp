@@ -24,8 +24,8 @@ namespace suspend {
 class Freezable {
 public:
     void enlist() {
+        self() = this; // first: from the next line on the signal may come
         tid_.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_release);
-        self() = this;
     }
     bool enlisted() const { return tid_.load(std::memory_order_acquire) != 0; }
 

@@ -57,7 +57,7 @@ impl<C: Codec> Engine<C> {
         if by > 0 {
             self.consider_growth(table);
         } else if by < 0 {
-            self.consider_shrink(table);
+            self.consider_shrink(pinned, table);
         }
         if table.is_migrating() {
             // Without memory the migration waits for the next writer; this operation is done.
@@ -78,13 +78,15 @@ impl<C: Codec> Engine<C> {
     /// Begins a shrink when the table is sparse and no old tables are waiting to be freed: a stalled reader must not make
     /// the map collect tables.
     #[cold]
-    pub(super) fn consider_shrink(&self, table: &Table) {
+    pub(super) fn consider_shrink(&self, pinned: &Pinned, table: &Table) {
         // Relaxed: a wish, which need not be seen at once.
         let floor = self.floor.load(Ordering::Relaxed) as u32;
-        if table.is_migrating()
-            || table.log2() <= floor
-            || self.limbo.memory().retired_tables() > Table::bytes(table.log2())
-        {
+        if table.is_migrating() || table.log2() <= floor {
+            return;
+        }
+        if self.limbo.memory().retired_tables() > Table::bytes(table.log2()) {
+            // Operations on words pin so rarely that the clock may not move on by itself before the map is empty.
+            pinned.flush();
             return;
         }
         let entries = self.count.entries();

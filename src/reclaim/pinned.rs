@@ -68,7 +68,7 @@ impl Pinned {
     }
 
     /// Pushes this thread's deferred calls out, tries to move the clock on, and runs calls that are due.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.collecting(|| self.guard.flush());
     }
 
