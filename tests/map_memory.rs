@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Orderin
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use common::scaled;
+use common::{map, scaled};
 use conex::ffi::domain::{
     conex_domain, conex_domain_barrier, conex_domain_destroy, conex_domain_flush, conex_domain_new,
 };
-use conex::ffi::element::{conex_allocator, conex_element};
+use conex::ffi::element::conex_allocator;
 use conex::ffi::map::*;
 use conex::ffi::map_all::*;
 use conex::ffi::map_batch::*;
@@ -27,8 +27,6 @@ use conex::ffi::map_read::conex_map_get;
 use conex::ffi::map_update::conex_map_fetch_add;
 use conex::ffi::map_write::{conex_map_insert, conex_map_remove};
 use conex::ffi::status::conex_status::*;
-
-const WORD: conex_element = conex_element { size: 8, align: 8, drop: None, clone: None, ctx: null_mut() };
 
 /// A map in a domain of its own, whose allocations are counted; a hook can use the map.
 struct Rig {
@@ -62,22 +60,8 @@ impl Rig {
             waited: AtomicUsize::new(0),
         });
         let ctx = Arc::as_ptr(&this).cast_mut().cast();
-        let options = conex_map_options {
-            struct_size: size_of::<conex_map_options>(),
-            flags: 0,
-            key: CONEX_KEY_FIXED,
-            key_element: WORD,
-            value: WORD,
-            hash: None,
-            equal: None,
-            key_ctx: null_mut(),
-            seed: 7,
-            capacity: 0,
-            domain,
-            allocator: conex_allocator { alloc: Some(allocate), free: Some(release), ctx },
-        };
-        let mut map = null_mut();
-        assert_eq!(unsafe { conex_map_new(&options, &mut map) }, CONEX_OK);
+        let allocator = conex_allocator { alloc: Some(allocate), free: Some(release), ctx };
+        let map = map::new(&conex_map_options { seed: 7, domain, allocator, ..map::options() });
         this.map.store(map, Ordering::SeqCst);
         this
     }
