@@ -9,11 +9,12 @@ lint() {
     cargo fmt --check
     cargo clippy --quiet --locked --all-targets -- -D warnings
     cargo fmt --check --manifest-path tests/linearizability/Cargo.toml
+    cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo clippy --quiet --manifest-path tests/linearizability/Cargo.toml --target-dir "$rig/linearizability" --all-targets -- -D warnings
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }
 
-commit="lint guarantees bounds model park asan memory life linearizability suspend valgrind fuzz tsan loom miri"
+commit="lint guarantees bounds boxed model park asan memory life linearizability suspend valgrind fuzz tsan loom miri"
 # The C++ unit and stress tests once more, with another compiler and under the sanitizers: minutes each.
 soak="$commit planted coverage preset-dev preset-clang preset-asan preset-tsan"
 names=$*

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures which lines of the library its tests run: Rust's tests, the churn of all operations through the C functions, and
-# the C and C++ programs of cpp-tests/unit and cpp-tests/abuse.
+# Measures which lines of the library its tests run: Rust's tests, the churn of all operations through the C functions, the
+# C and C++ programs of cpp-tests/unit and cpp-tests/abuse, and tests/park, which goes through the retries.
 #   ci/coverage.sh
 # Fails when the C layer or the core falls below what is demanded here. Prints every file, and the lines that were not run;
 # those that no test can run are listed in ci/coverage.exceptions, each with the reason, and not counted.
@@ -9,17 +9,47 @@ need g++
 ffi_least=100
 core_least=95
 
+# Newer than the compiler whose profiles it reads.
 tools=$(dirname "$(find "$(rustc +nightly --print sysroot)" -name llvm-profdata | head -n 1)")
 out=$rig/coverage
 rm -rf "$out"
 mkdir -p "$out"
 LLVM_PROFILE_FILE="$out/%p-%m.profraw"
-RUSTFLAGS="-Cinstrument-coverage ${RUSTFLAGS:-}"
-CARGO_TARGET_DIR=$target/coverage
-export LLVM_PROFILE_FILE RUSTFLAGS CARGO_TARGET_DIR
-cargo +nightly test --quiet --locked --lib --tests >"$rig/coverage-tests.txt" 2>&1 || { cat "$rig/coverage-tests.txt" && exit 1; }
-cargo +nightly build --quiet --locked --lib
-library=$CARGO_TARGET_DIR/debug/libconex.a
+export LLVM_PROFILE_FILE
+began() { say "after $(($(date +%s) - start)) s: $*"; }
+start=$(date +%s)
+# quietly COMMAND... : shows what it said only if it fails.
+quietly() { "$@" >"$rig/coverage.txt" 2>&1 || { cat "$rig/coverage.txt" && exit 1; }; }
+# Little optimised: the compiler takes longer than the tests.
+instrument="-Cinstrument-coverage -Copt-level=1"
+# tests WHAT... -- ARGUMENT... : runs tests and adds their programs, as cargo names them, to the list.
+tests() {
+    what=
+    while [ "$1" != -- ]; do
+        what="$what $1"
+        shift
+    done
+    # shellcheck disable=SC2086 # words
+    quietly cargo test --quiet --locked --profile dev $what "$@"
+    # shellcheck disable=SC2086 # words
+    cargo test --quiet --locked --profile dev $what --no-run --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >>"$rig/coverage-programs.txt"
+}
+: >"$rig/coverage-programs.txt"
+
+began "tests/park"
+# shellcheck disable=SC2086 # words
+flags_of_ours $instrument --cfg conex_park
+parked_peer
+# Each k up to 30, then some: what is wanted here is the retries, not the proof.
+export CONEX_PARK_EACH="${CONEX_PARK_EACH:-30}" CONEX_PARK_STRIDE="${CONEX_PARK_STRIDE:-8}"
+tests --test park -- nobody_waits
+# shellcheck disable=SC2086 # words
+flags_of_ours $instrument
+began "Rust's tests"
+tests --lib --tests --
+began "the programs in C and C++"
+quietly cargo build --quiet --locked --lib
+library=$target/debug/libconex.a
 # program NAME COMPILER... -- FILE... : builds a program with the instrumented library, and adds it to the list.
 programs=
 program() {
@@ -32,32 +62,34 @@ program() {
     g++ "$@" "$library" $system_libs -Wl,-u,__llvm_profile_runtime -o "$out/$name"
     programs="$programs $out/$name"
 }
-source=cpp-tests/suspend
-program churn g++ -std=c++17 -O1 -g -Iinclude -- $source/stack.cpp $source/queue.cpp $source/map.cpp $source/churn.cpp
-"$out/churn" --operations 20000 --rounds 1 --threads 4
+# shellcheck disable=SC2086 # words
+program churn g++ -std=c++17 -O1 -g -Iinclude -- $churn
+quietly "$out/churn" --operations 20000 --rounds 1 --threads 4
 for file in cpp-tests/unit/c_*.c cpp-tests/unit/guard_domain.cpp cpp-tests/unit/status.cpp cpp-tests/unit/map_keys.cpp cpp-tests/abuse/*.cpp; do
     case $file in *.c) compile="gcc -std=c11" ;; *) compile="g++ -std=c++17" ;; esac
     name=$(basename "$(dirname "$file")")-$(basename "$file" | tr . -)
     # shellcheck disable=SC2086 # words
     program "$name" $compile -O1 -g -Iinclude -Icpp-tests -- "$file"
-    "$out/$name" >"$rig/coverage-program.txt" 2>&1 || { cat "$rig/coverage-program.txt" && exit 1; }
+    quietly "$out/$name"
 done
-"$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
 
-# The test programs that cargo names, which are those of this build and no older ones.
-cargo +nightly test --quiet --locked --lib --tests --no-run --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$rig/coverage-programs.txt"
-# One after the other, and a line counts if one program has run it: the same function is another one in another program.
-for program in $programs $(cat "$rig/coverage-programs.txt"); do
-    "$tools/llvm-cov" export "$program" -instr-profile="$out/all.profdata" --format=lcov --sources src 2>/dev/null
-done >"$rig/coverage.lcov"
+began "the figures"
+"$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
+# One program after the other, and a line counts if one has run it: the same function is another one in another program.
+# shellcheck disable=SC2016,SC2086 # the inner shell's; words
+{ cat "$rig/coverage-programs.txt" && printf '%s\n' $programs; } |
+    xargs -P "$(nproc)" -I '{}' sh -c '"$0" export "$1" -instr-profile="$2/all.profdata" --format=lcov --sources src >"$2/$(basename "$1").lcov" 2>/dev/null' \
+        "$tools/llvm-cov" '{}' "$out"
+cat "$out"/*.lcov >"$rig/coverage.lcov"
 awk -v ffi_least=$ffi_least -v core_least=$core_least '
     FILENAME == ARGV[1] {
         # FILE: TEXT OF THE LINE: REASON
         if (match($0, /^src[^:]*: .*: /)) { at = index($0, ": "); exception[substr($0, 1, at - 1), substr($0, at + 2, RLENGTH - at - 3)] = 1 }
         next
     }
-    /^SF:/ { file = substr($0, 4); sub(".*/src/", "src/", file) }
-    /^DA:/ { split(substr($0, 4), part, ","); if (!((file, part[1]) in count) || part[2] > count[file, part[1]]) count[file, part[1]] = part[2] + 0 }
+    # Unit tests, models and the hooks of tests/park are not the library.
+    /^SF:/ { file = substr($0, 4); sub(".*/src/", "src/", file); counts = file !~ /(models|tests|sync\/step)\.rs$/ }
+    /^DA:/ && counts { split(substr($0, 4), part, ","); if (!((file, part[1]) in count) || part[2] > count[file, part[1]]) count[file, part[1]] = part[2] + 0 }
     END {
         for (place in count) {
             split(place, part, SUBSEP)
@@ -65,8 +97,7 @@ awk -v ffi_least=$ffi_least -v core_least=$core_least '
                 seen[part[1]] = 1
                 n = 0
                 while ((getline line <part[1]) > 0) text[part[1], ++n] = line
-                # Unit tests and models are not the library.
-                for (i = 1; i <= n; i++) if (text[part[1], i] == "#[cfg(test)]") break
+                for (i = 1; i <= n; i++) if (text[part[1], i] ~ /^#\[cfg\((test\)|all\(test,)/ && text[part[1], i + 1] ~ /^mod [a-z]+ \{/) break
                 end[part[1]] = i
             }
             if (part[2] + 0 >= end[part[1]]) continue

@@ -20,7 +20,7 @@ stack_memory::memory_comes_back_while_the_stack_is_in_use hazard::what_waits_is_
 # These use the default domain. What waits there when the process ends has not leaked, but Miri cannot tell.
 shared="map_owners::owning_keys_of_words_are_copied_and_dropped_once map_ffi::words_are_counted_by_threads
 map_calls::batches_answer_by_index"
-default_domain=" map_owners map_ffi map_calls "
+default_domain=" map_owners map_ffi map_calls map_interference ffi_handles "
 
 files() {
     for file in tests/*.rs; do

@@ -7,20 +7,10 @@
 # not: ci/suspend.sh stops threads in those.
 . "$(dirname "$0")/rig.lib.sh"
 
-# The peer that is not ours: its text, with the hooked atomics in place of the standard ones.
-peers=cpp-tests/suspend/peers/Cargo.toml
-text=$(cargo metadata --format-version 1 --manifest-path $peers | sed -n 's,.*"manifest_path":"\([^"]*/crossbeam-queue-[0-9.]*\)/Cargo.toml".*,\1,p')/src/seg_queue.rs
-CONEX_PARK_SEG_QUEUE=$rig/seg_queue.rs
-export CONEX_PARK_SEG_QUEUE
-sed -e 's/core::sync::atomic::{self, AtomicPtr, AtomicUsize, Ordering}/{conex::park::{self as atomic, AtomicPtr, AtomicUsize}, std::sync::atomic::Ordering}/' \
-    -e 's/core::sync::atomic::AtomicU64/conex::park::AtomicU64/' -e 's/^use alloc::/use std::/' "$text" >"$CONEX_PARK_SEG_QUEUE.part"
-grep -q 'conex::park::{' "$CONEX_PARK_SEG_QUEUE.part"
-if grep -n 'core::sync::atomic' "$CONEX_PARK_SEG_QUEUE.part" | grep -v AtomicUsize; then say "the peer's text has changed" >&2 && exit 1; fi
-cmp -s "$CONEX_PARK_SEG_QUEUE.part" "$CONEX_PARK_SEG_QUEUE" || cp "$CONEX_PARK_SEG_QUEUE.part" "$CONEX_PARK_SEG_QUEUE"
-
+parked_peer
 # In the soak tier without exceptions: thousands of steps of walks over a table, and all pairs of two parked threads.
 if [ "$tier" = soak ]; then export CONEX_PARK_EACH=1000000 CONEX_PARK_STRIDE=1; fi
-RUSTFLAGS="--cfg conex_park ${RUSTFLAGS:-}" CARGO_TARGET_DIR=$target/park \
-    cargo test --quiet --locked --test park -- --nocapture --test-threads=1 >"$rig/park.txt" 2>&1 || { cat "$rig/park.txt" && exit 1; }
+flags_of_ours --cfg conex_park
+cargo test --quiet --locked --test park -- --nocapture --test-threads=1 >"$rig/park.txt" 2>&1 || { cat "$rig/park.txt" && exit 1; }
 cat "$rig/park.txt"
 report "$(sed -n 's/^park: \([0-9]*\) cases, 0 faults$/\1/p' "$rig/park.txt")" "parked threads; $(grep -c ' lock-free$' "$rig/park.txt") operations lock-free, $(grep -c 'BLOCKING, parked at' "$rig/park.txt") of the peers' found to block"

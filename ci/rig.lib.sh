@@ -64,8 +64,37 @@ objects() {
     done
 }
 
+# The subjects of the suspension test, and the program that has them run without freezes.
+subjects="cpp-tests/suspend/stack.cpp cpp-tests/suspend/queue.cpp cpp-tests/suspend/map.cpp cpp-tests/suspend/shared.cpp cpp-tests/suspend/cells.cpp"
+churn="$subjects cpp-tests/suspend/churn.cpp"
+
 # The library that users link, as they get it.
 release_library() {
     cargo build --locked --release --lib --quiet
     library=$target/release/libconex.a
+}
+
+# flags_of_ours FLAG... : from now on the compiler gets these flags for the project's own crates, and for nothing that they depend
+# on, which so is built once for all rungs.
+flags_of_ours() {
+    wrapper=$rig/rustc-$(echo "$*" | tr -c 'a-z0-9\n' -)
+    printf '#!/bin/sh\nexec "$@" %s\n' "$*" >"$wrapper.part"
+    chmod +x "$wrapper.part"
+    mv "$wrapper.part" "$wrapper"
+    RUSTC_WORKSPACE_WRAPPER=$wrapper
+    export RUSTC_WORKSPACE_WRAPPER
+}
+
+# parked_peer : the text that tests/park includes of the peer that is not ours, with the hooked atomics in place of the standard
+# ones.
+parked_peer() {
+    peers=cpp-tests/suspend/peers/Cargo.toml
+    text=$(cargo metadata --format-version 1 --manifest-path $peers | sed -n 's,.*"manifest_path":"\([^"]*/crossbeam-queue-[0-9.]*\)/Cargo.toml".*,\1,p')/src/seg_queue.rs
+    CONEX_PARK_SEG_QUEUE=$rig/seg_queue.rs
+    export CONEX_PARK_SEG_QUEUE
+    sed -e 's/core::sync::atomic::{self, AtomicPtr, AtomicUsize, Ordering}/{conex::park::{self as atomic, AtomicPtr, AtomicUsize}, std::sync::atomic::Ordering}/' \
+        -e 's/core::sync::atomic::AtomicU64/conex::park::AtomicU64/' -e 's/^use alloc::/use std::/' "$text" >"$CONEX_PARK_SEG_QUEUE.part"
+    grep -q 'conex::park::{' "$CONEX_PARK_SEG_QUEUE.part"
+    if grep -n 'core::sync::atomic' "$CONEX_PARK_SEG_QUEUE.part" | grep -v AtomicUsize; then say "the peer's text has changed" >&2 && exit 1; fi
+    cmp -s "$CONEX_PARK_SEG_QUEUE.part" "$CONEX_PARK_SEG_QUEUE" || cp "$CONEX_PARK_SEG_QUEUE.part" "$CONEX_PARK_SEG_QUEUE"
 }

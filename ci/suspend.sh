@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves the progress promise (G1): threads of the release library are frozen at arbitrary instructions, and all others
 # still complete their operations, growth of the map included. Peers that are known to block must be found to block.
-#   ci/suspend.sh [--no-peers] [stack|queue|map ...]
+#   ci/suspend.sh [--no-peers] [stack|queue|map|shared|hazard|rcu ...]
 # Fails when an operation waited for a frozen thread, when a container lost, doubled, tore or reordered something, when the
 # map did not resize meanwhile, or when a blocking peer was not noticed.
 # The allocator under it (cpp-tests/suspend/malloc.cpp) has no lock: a thread frozen in malloc must not be what is seen.
@@ -12,8 +12,8 @@ source=cpp-tests/suspend
 release_library
 cargo build --release --quiet --manifest-path $source/peers/Cargo.toml --target-dir "$rig/peers"
 out=$rig/suspend
-objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/malloc.cpp $source/stack.cpp $source/queue.cpp \
-    $source/map.cpp $source/peers.cpp $source/suspend.cpp)
+# shellcheck disable=SC2086 # words
+objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/malloc.cpp $subjects $source/peers.cpp $source/suspend.cpp)
 # shellcheck disable=SC2086 # a list of words
 g++ $objects "$library" -L"$rig/peers/release" -lsuspend_peers -Wl,-rpath,"$rig/peers/release" \
     $system_libs -o "$out"

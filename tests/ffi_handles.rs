@@ -12,9 +12,11 @@ use std::ptr::{null, null_mut};
 
 use conex::ffi::domain::*;
 use conex::ffi::guard::*;
+use conex::ffi::hazard::*;
 use conex::ffi::map::*;
 use conex::ffi::map_all::*;
 use conex::ffi::queue::*;
+use conex::ffi::shared::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
 use conex::ffi::version::*;
@@ -23,6 +25,8 @@ use conex::ffi::version::*;
 fn handles_can_be_printed() {
     let (mut domain, mut guard, mut map, mut queue, mut stack) =
         (null_mut(), null_mut(), null_mut(), null_mut(), null_mut());
+    let (mut hazard, mut reference, mut shared) = (null_mut(), null_mut(), null_mut());
+    let word = 1_u64;
     unsafe {
         assert_eq!(conex_domain_new(null(), &mut domain), CONEX_OK);
         assert_eq!(conex_guard_enter(domain, &mut guard), CONEX_OK);
@@ -34,6 +38,15 @@ fn handles_can_be_printed() {
         assert_eq!(format!("{:?}", *map), "conex_map { .. }");
         assert_eq!(format!("{:?}", *queue), "conex_queue { .. }");
         assert_eq!(format!("{:?}", *stack), "conex_stack { .. }");
+        assert_eq!(conex_hazard_new(domain, &mut hazard), CONEX_OK);
+        assert_eq!(conex_ref_new(domain, null(), (&raw const word).cast(), &mut reference), CONEX_OK);
+        assert_eq!(conex_shared_new(domain, null_mut(), &mut shared), CONEX_OK);
+        assert_eq!(format!("{:?}", *hazard), "conex_hazard { .. }");
+        assert_eq!(format!("{:?}", *reference), "conex_ref { .. }");
+        assert_eq!(format!("{:?}", *shared), "conex_shared { .. }");
+        assert_eq!(conex_shared_destroy(shared), CONEX_OK);
+        assert_eq!(conex_ref_release(reference), CONEX_OK);
+        assert_eq!(conex_hazard_destroy(hazard), CONEX_OK);
         let mut empty = false;
         assert_eq!(conex_map_is_empty(map, &mut empty), CONEX_OK);
         assert!(empty);

@@ -31,7 +31,7 @@ int run(int argc, char** argv) {
         else threads = 0;
     }
     if (threads < 1 || threads > kMaxWorkers || operations < 1 || rounds < 1) {
-        std::fprintf(stderr, "usage: churn [--operations N] [--rounds R] [--threads 1 to 16] [--seed X] [stack|queue|map ...]\n");
+        std::fprintf(stderr, "usage: churn [--operations N] [--rounds R] [--threads 1 to 16] [--seed X] [stack|queue|map|shared|hazard|rcu ...]\n");
         return 2;
     }
     std::uint64_t total = 0;

@@ -115,7 +115,7 @@ protected:
 // Each source file that is linked in names its subjects here.
 using Maker = std::unique_ptr<Subject> (*)();
 struct Entry {
-    const char* group; // stack, queue, map: what the command line selects
+    const char* group; // stack, queue and so on: what the command line selects
     bool blocks;       // what is expected: a peer that is known to block
     Maker make;
 };

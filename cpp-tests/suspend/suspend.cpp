@@ -362,7 +362,7 @@ private:
 };
 
 int usage() {
-    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [--no-peers] [stack|queue|map ...]\n");
+    std::fprintf(stderr, "usage: suspend [--seconds S] [--watchdog S] [--threads N, 3 to 16] [--seed X] [--no-peers] [stack|queue|map|shared|hazard|rcu ...]\n");
     return 2;
 }
 

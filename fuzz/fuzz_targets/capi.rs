@@ -6,12 +6,16 @@
 
 #[path = "capi/domain.rs"]
 mod domain;
+#[path = "capi/hazard.rs"]
+mod hazard;
 #[path = "capi/make.rs"]
 mod make;
 #[path = "capi/map.rs"]
 mod map;
 #[path = "capi/sequences.rs"]
 mod sequences;
+#[path = "capi/shared.rs"]
+mod shared;
 #[path = "capi/world.rs"]
 mod world;
 
@@ -23,12 +27,14 @@ use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
 use libfuzzer_sys::fuzz_target;
 
+use domain::Session;
 use world::{Op, World};
 
 fuzz_target!(|ops: Vec<Op>| {
     let mut world = World::default();
     for op in ops.into_iter().take(400) {
         unsafe { run(&mut world, op) };
+        world.sessions.iter().for_each(Session::check);
     }
     for (stack, _) in world.stacks {
         assert_eq!(unsafe { conex_stack_destroy(stack) }, CONEX_OK);
@@ -42,15 +48,27 @@ fuzz_target!(|ops: Vec<Op>| {
     for guard in world.guards.into_iter().rev() {
         assert_eq!(unsafe { conex_guard_leave(guard) }, CONEX_OK);
     }
+    unsafe { world.refs.end() };
+    if let Some(cells) = world.cells {
+        unsafe { cells.end() };
+    }
+    for session in &world.sessions {
+        for _ in 0..session.locks {
+            assert_eq!(unsafe { conex_domain_unlock(session.domain) }, CONEX_OK);
+        }
+    }
     for domain in world.domains {
         assert_eq!(unsafe { conex_domain_destroy(domain) }, CONEX_OK);
     }
+    world.sessions.into_iter().for_each(Session::end);
 });
 
 unsafe fn run(world: &mut World, op: Op) {
     let rest = unsafe { make::run(world, op) }
         .or_else(|op| unsafe { sequences::run(world, op) })
         .or_else(|op| unsafe { map::run(world, op) })
-        .or_else(|op| unsafe { domain::run(world, op) });
+        .or_else(|op| unsafe { domain::run(world, op) })
+        .or_else(|op| unsafe { shared::run(world, op) })
+        .or_else(|op| unsafe { hazard::run(world, op) });
     assert!(rest.is_ok(), "nobody runs {rest:?}");
 }

@@ -37,3 +37,32 @@ impl<T> Once<T> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Another thread is faster, or the same one in the middle of its making: there is one all the same.
+    #[test]
+    fn who_comes_second_throws_its_own_away() {
+        let (mut first, mut second) = (1, 2);
+        let once = Once::new();
+        let mut thrown = ptr::null_mut();
+        let late = || {
+            let got = once.get(|| Ok::<_, ()>(&raw mut first), |_| unreachable!("it was the first"));
+            assert_eq!(got, Ok(&raw mut first));
+            Ok::<_, ()>(&raw mut second)
+        };
+        assert_eq!(once.get(late, |mine| thrown = mine), Ok(&raw mut first));
+        assert_eq!(thrown, &raw mut second);
+        assert_eq!(once.get(|| Err(()), |_| unreachable!("not asked")), Ok(&raw mut first));
+    }
+
+    #[test]
+    fn who_cannot_make_one_says_so() {
+        let once = Once::<u64>::new();
+        assert_eq!(once.get(|| Err("no memory"), |_| unreachable!("none was made")), Err("no memory"));
+        let mut made = 1;
+        assert_eq!(once.get(|| Ok::<_, ()>(&raw mut made), |_| unreachable!("alone")), Ok(&raw mut made));
+    }
+}

@@ -166,3 +166,40 @@ fn free(block: *mut Header) {
     // SAFETY: allocated by `Tagged::new` with this layout; its value was read out.
     unsafe { std::alloc::dealloc(block.as_ptr().cast(), layout) };
 }
+
+#[cfg(all(test, feature = "capi", not(loom)))]
+mod tests {
+    use super::*;
+
+    const KIND: u64 = 0x1234;
+
+    /// Of two that destroy one handle, here one in the middle of the other, one succeeds.
+    #[test]
+    fn a_handle_is_destroyed_once() {
+        let handle = Tagged::new(KIND, Box::new(7)).expect("memory");
+        // SAFETY: readable; in quarantine once it is destroyed.
+        let destroy = |ready: &dyn Fn()| unsafe {
+            Tagged::destroy(handle, KIND, |_| {
+                ready();
+                Ok::<_, BadHandle>(())
+            })
+        };
+        let first = core::cell::Cell::new(None);
+        let second = destroy(&|| first.set(destroy(&|| ()).ok()));
+        assert_eq!((first.take(), second), (Some(Box::new(7)), Err(BadHandle::Foreign)));
+        assert_eq!(destroy(&|| unreachable!("it is dead")), Err(BadHandle::Foreign));
+    }
+
+    #[test]
+    fn a_refusal_changes_nothing() {
+        let handle = Tagged::new(KIND, 7).expect("memory");
+        // SAFETY: a live handle.
+        let refused = unsafe { Tagged::destroy(handle, KIND, |_| Err(BadHandle::Null)) };
+        // SAFETY: as above.
+        let value = unsafe { Tagged::get(handle, KIND) };
+        assert_eq!((refused, value), (Err(BadHandle::Null), Ok(&7)));
+        // SAFETY: as above.
+        let taken = unsafe { Tagged::destroy(handle, KIND, |_| Ok::<_, BadHandle>(())) };
+        assert_eq!(taken, Ok(7));
+    }
+}

@@ -7,7 +7,8 @@
 //! What is stopped is one thread that runs one operation ([`stop`], [`driver`], [`watch`]); what is demanded of the others is the whole list of
 //! operations, twice and by two others, and of a map that is growing or shrinking also that it gets done with it, and grows
 //! again. Then the thread goes on, and what the containers hold must be what was put in ([`sequence`], [`map`],
-//! [`owners`], [`domain`]). Peers that are known to block must be found to block ([`peers`]).
+//! [`owners`]); and what is reclaimed must have ended once, and not too early ([`domain`], [`regions`], [`hazard`],
+//! [`shared`]). Peers that are known to block must be found to block ([`peers`]).
 
 #![cfg(conex_park)]
 #![allow(
@@ -18,26 +19,41 @@
 
 mod domain;
 mod driver;
+mod hazard;
 mod heap;
 mod map;
 mod map_operations;
+mod object;
 mod owners;
 mod peers;
+mod regions;
 mod sequence;
+mod shared;
 mod sites;
 mod stop;
 mod watch;
 
 use driver::{Suite, Verdict};
 
+fn suites() -> Vec<Suite> {
+    let parts = [
+        sequence::suites(),
+        map::suites(),
+        owners::suites(),
+        domain::suites(),
+        regions::suites(),
+        hazard::suites(),
+        shared::suites(),
+    ];
+    // `CONEX_PARK_ONLY`: what the names of suites must have in them to be run.
+    let only = std::env::var("CONEX_PARK_ONLY").unwrap_or_default();
+    parts.into_iter().flatten().filter(|suite| suite.name.contains(&only)).collect()
+}
+
 /// The suites run one after the other, so that the table is in order and no other test's load is in the watchdog's time.
 #[test]
 fn nobody_waits_for_a_parked_thread() {
-    let mut suites = Vec::new();
-    suites.extend(sequence::suites());
-    suites.extend(map::suites());
-    suites.extend(owners::suites());
-    suites.extend(domain::suites());
+    let suites = suites();
     driver::print_head();
     let mut faults = Vec::new();
     let mut cases = 0;
@@ -72,12 +88,7 @@ fn peers_that_block_are_found_to_block() {
 /// So that the names of the suites stay unique: the table and the documentation go by them.
 #[test]
 fn suites_have_names_of_their_own() {
-    let suites: Vec<Suite> = sequence::suites()
-        .into_iter()
-        .chain(map::suites())
-        .chain(owners::suites())
-        .chain(domain::suites())
-        .collect();
+    let suites = suites();
     let names: std::collections::BTreeSet<_> = suites.iter().map(|suite| &suite.name).collect();
     assert_eq!(names.len(), suites.len());
 }

@@ -5,11 +5,14 @@ use std::ptr::{null, null_mut};
 
 use conex::ffi::domain::*;
 use conex::ffi::guard::*;
+use conex::ffi::hazard::*;
 use conex::ffi::map::*;
 use conex::ffi::queue::*;
+use conex::ffi::shared::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
 
+use crate::domain::Session;
 use crate::world::*;
 
 /// Runs `op`, or gives it back if it is none of these.
@@ -37,7 +40,10 @@ pub unsafe fn run(world: &mut World, op: Op) -> Result<(), Op> {
                 CONEX_OK if element.size == 8 && world.stacks.len() < 8 => {
                     world.stacks.push((stack, Vec::new()))
                 }
-                CONEX_OK => assert_eq!(unsafe { conex_stack_destroy(stack) }, CONEX_OK),
+                CONEX_OK => {
+                    assert_eq!(unsafe { conex_stack_destroy(stack) }, CONEX_OK);
+                    world.bury(stack);
+                }
                 _ => assert!(
                     !right && stack.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)
                 ),
@@ -65,7 +71,10 @@ pub unsafe fn run(world: &mut World, op: Op) -> Result<(), Op> {
                 CONEX_OK if element.size == 8 && world.queues.len() < 8 => {
                     world.queues.push((queue, VecDeque::new()))
                 }
-                CONEX_OK => assert_eq!(unsafe { conex_queue_destroy(queue) }, CONEX_OK),
+                CONEX_OK => {
+                    assert_eq!(unsafe { conex_queue_destroy(queue) }, CONEX_OK);
+                    world.bury(queue);
+                }
                 _ => assert!(
                     !right && queue.is_null() && matches!(status, CONEX_ERR_INVALID | CONEX_ERR_NO_MEMORY)
                 ),
@@ -104,12 +113,12 @@ pub unsafe fn run(world: &mut World, op: Op) -> Result<(), Op> {
         }
         Op::NewDomain(flags, null_out) => {
             let options = conex_domain_options {
-        struct_size: size_of::<conex_domain_options>(),
-        flags,
-        limit_bytes: 0,
-        on_limit: None,
-        limit_ctx: null_mut(),
-    };
+                struct_size: size_of::<conex_domain_options>(),
+                flags,
+                limit_bytes: 0,
+                on_limit: None,
+                limit_ctx: null_mut(),
+            };
             let mut domain = null_mut();
             let status =
                 unsafe { conex_domain_new(&options, if null_out { null_mut() } else { &mut domain }) };
@@ -120,7 +129,8 @@ pub unsafe fn run(world: &mut World, op: Op) -> Result<(), Op> {
                     if world.domains.len() < 4 {
                         world.domains.push(domain)
                     } else {
-                        unsafe { conex_domain_destroy(domain) };
+                        assert_eq!(unsafe { conex_domain_destroy(domain) }, CONEX_OK);
+                        world.bury(domain);
                     }
                 }
                 _ => assert_eq!(status, CONEX_ERR_INVALID),
@@ -193,9 +203,16 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
         Kind::Domain => match world.domain(which) {
             Found::Live(i, domain) => {
                 let status = unsafe { conex_domain_destroy(domain) };
-                assert!(status == CONEX_OK || (status == CONEX_BUSY && !world.guards.is_empty()));
+                if world.session(domain).locks > 0 || world.refs.use_domain(domain) {
+                    assert_eq!(status, CONEX_BUSY);
+                } else {
+                    assert!(status == CONEX_OK || (status == CONEX_BUSY && !world.guards.is_empty()));
+                }
                 if status == CONEX_OK {
                     world.domains.remove(i);
+                    let session = world.sessions.iter().position(|session| session.domain == domain);
+                    session.map(|session| world.sessions.remove(session)).into_iter().for_each(Session::end);
+                    world.refs.forget(domain);
                     world.bury(domain);
                 }
             }
@@ -214,6 +231,31 @@ unsafe fn destroy(world: &mut World, kind: Kind, which: Which) {
             Found::Wrong(guard) => assert_eq!(
                 unsafe { conex_guard_leave(guard) },
                 if guard.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
+            Found::Nothing => {}
+        },
+        Kind::Shared => match world.place(which) {
+            Found::Live(i, place) => {
+                assert_eq!(unsafe { conex_shared_destroy(place) }, CONEX_OK);
+                world.refs.places.remove(i);
+                unsafe { world.refs.check() };
+                world.bury(place);
+            }
+            Found::Wrong(place) => assert_eq!(
+                unsafe { conex_shared_destroy(place) },
+                if place.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
+            ),
+            Found::Nothing => {}
+        },
+        Kind::Hazard => match world.hazard(which) {
+            Found::Live(i, hazard) => {
+                assert_eq!(unsafe { conex_hazard_destroy(hazard) }, CONEX_OK);
+                world.cells.as_mut().expect("it has hazard pointers").hazards.remove(i);
+                world.bury(hazard);
+            }
+            Found::Wrong(hazard) => assert_eq!(
+                unsafe { conex_hazard_destroy(hazard) },
+                if hazard.is_null() { CONEX_OK } else { CONEX_ERR_HANDLE }
             ),
             Found::Nothing => {}
         },

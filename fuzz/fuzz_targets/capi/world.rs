@@ -8,10 +8,16 @@ use arbitrary::Arbitrary;
 use conex::ffi::domain::*;
 use conex::ffi::element::*;
 use conex::ffi::guard::*;
+use conex::ffi::hazard::*;
 use conex::ffi::map::*;
 use conex::ffi::queue::*;
+use conex::ffi::shared::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::{self, *};
+
+use crate::domain::Session;
+use crate::hazard::Cells;
+use crate::shared::Refs;
 
 /// Which handle is passed.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -54,6 +60,26 @@ pub enum Op {
     GuardRefresh(Which),
     DomainFlush(Which),
     DomainRetire(Which, bool),
+    DomainLock(Which),
+    DomainUnlock(Which),
+    DomainBarrier(Which),
+    RefNew(Which, bool),
+    RefMake(Which, Element, i8),
+    RefRetain(Which),
+    RefRelease(Which),
+    RefCount(Which),
+    SharedNew(Which, Which, bool),
+    SharedLoad(Which),
+    SharedStore(Which, Which),
+    SharedExchange(Which, Which, bool),
+    SharedCompareExchange(Which, Which, Which, bool),
+    HazardNew(Which, bool),
+    HazardProtect(Which, u8, BadSource),
+    HazardTryProtect(Which, u8, u8, BadSource),
+    HazardReset(Which, Option<u8>),
+    HazardReplace(u8, u8, bool, bool),
+    HazardRetireWrong(Which, bool, bool),
+    HazardFlush(bool),
     Status(i32),
     HugeBatch(Which, Which),
 }
@@ -65,6 +91,8 @@ pub enum Kind {
     Map,
     Domain,
     Guard,
+    Shared,
+    Hazard,
 }
 
 /// Options of an element: the first is right, the others are as they come.
@@ -83,6 +111,25 @@ pub enum Bad {
     NullValue,
 }
 
+/// What is wrong with the pointer that is protected through.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq)]
+pub enum BadSource {
+    Nothing,
+    Null,
+    Odd,
+    NullOut,
+}
+
+impl BadSource {
+    pub fn expected(self) -> conex_status {
+        match self {
+            Self::Nothing => CONEX_OK,
+            Self::Null | Self::NullOut => CONEX_ERR_NULL,
+            Self::Odd => CONEX_ERR_INVALID,
+        }
+    }
+}
+
 /// All live handles, their models, and some dead ones.
 #[derive(Default)]
 pub struct World {
@@ -91,6 +138,9 @@ pub struct World {
     pub maps: Vec<(*mut conex_map, BTreeMap<Vec<u8>, u64>, bool)>,
     pub domains: Vec<*mut conex_domain>,
     pub guards: Vec<*mut conex_guard>,
+    pub sessions: Vec<Session>,
+    pub refs: Refs,
+    pub cells: Option<Cells>,
     pub dead: Vec<*mut c_void>,
 }
 
@@ -158,6 +208,54 @@ impl World {
     pub fn guard(&self, which: Which) -> Found<conex_guard> {
         let others: Vec<_> = self.maps.iter().map(|m| m.0.cast()).collect();
         self.find(which, |i| Some(self.guards[i]), self.guards.len(), &others)
+    }
+
+    /// References that have been released are not asked for: their memory may be gone.
+    pub fn reference(&self, which: Which) -> Found<conex_ref> {
+        let others: Vec<_> = self
+            .refs
+            .places
+            .iter()
+            .map(|place| place.handle.cast())
+            .chain(self.stacks.iter().map(|s| s.0.cast()))
+            .collect();
+        self.find(which, |i| Some(self.refs.names[i].0), self.refs.names.len(), &others)
+    }
+
+    pub fn place(&self, which: Which) -> Found<conex_shared> {
+        let others: Vec<_> = self
+            .refs
+            .names
+            .iter()
+            .map(|name| name.0.cast())
+            .chain(self.guards.iter().map(|g| g.cast()))
+            .collect();
+        self.find(which, |i| Some(self.refs.places[i].handle), self.refs.places.len(), &others)
+    }
+
+    pub fn hazard(&self, which: Which) -> Found<conex_hazard> {
+        let others: Vec<_> = self.domains.iter().map(|d| d.cast()).collect();
+        let hazards = self.cells.as_ref().map_or(&[][..], |cells| &cells.hazards);
+        self.find(which, |i| Some(hazards[i].0), hazards.len(), &others)
+    }
+
+    /// A domain, the default one for NULL or where there is none, or a handle that is answered with an error.
+    pub fn domain_or_default(&self, which: Which) -> (*mut conex_domain, Option<conex_status>) {
+        match self.domain(which) {
+            Found::Live(_, domain) => (domain, None),
+            Found::Wrong(domain) if !domain.is_null() => (domain, Some(CONEX_ERR_HANDLE)),
+            _ => (null_mut(), None),
+        }
+    }
+
+    /// What is known of a domain, or of the default one.
+    pub fn session(&mut self, domain: *mut conex_domain) -> &mut Session {
+        let known = self.sessions.iter().position(|session| session.domain == domain);
+        let known = known.unwrap_or_else(|| {
+            self.sessions.push(Session::new(domain));
+            self.sessions.len() - 1
+        });
+        &mut self.sessions[known]
     }
 
     pub fn bury<T>(&mut self, handle: *mut T) {
