@@ -37,14 +37,14 @@ fn a_panic_that_panics_in_its_end_stays_where_it_is() {
     let ctx = std::ptr::from_ref(&called).cast_mut().cast();
     for hazardous in [false, true] {
         for call in [count, panic_twice, count] {
-            // SAFETY: not quite: one of them unwinds, which is what is tested.
-            unsafe {
-                if hazardous {
-                    domain.retire_hazardous(null_mut(), 8, call, ctx).unwrap();
-                } else {
-                    domain.retire(null_mut(), 8, call, ctx).unwrap();
-                }
-            }
+            let retired = if hazardous {
+                // SAFETY: not quite: one of them unwinds, which is what is tested.
+                unsafe { domain.retire_hazardous(null_mut(), 8, call, ctx) }
+            } else {
+                // SAFETY: as above.
+                unsafe { domain.retire(null_mut(), 8, call, ctx) }
+            };
+            retired.unwrap();
         }
         domain.barrier(LONG).unwrap();
         assert_eq!(domain.stats(), DomainStats::default());

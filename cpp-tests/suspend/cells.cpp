@@ -128,13 +128,15 @@ public:
         case kTake: retire_in(cell.exchange(nullptr)); break;
         case kFlush: clock_.flush(); break;
         default: {
-            // Whoever stands still, in whatever operation.
+            // Whoever stands still, in whatever operation; but if it is this thread, between the figures that are
+            // subtracted, all that was retired meanwhile is among them.
+            const std::size_t before = retired_.load();
             conex_domain_stats stats = CONEX_DOMAIN_STATS_INIT;
             MUST(conex_domain_stats_get(clock_.domain, &stats));
-            const auto workers = static_cast<std::size_t>(__builtin_popcount(worked_.load(std::memory_order_relaxed)));
-            const std::size_t hazards = kMaxWorkers + workers;
-            if (stats.pending_objects > (1 + workers) * (64 + 2 * hazards + workers))
-                worker.fail("bound: " + std::to_string(stats.pending_objects) + " objects wait");
+            const auto workers = static_cast<std::size_t>(__builtin_popcount(worked_.load()));
+            const std::size_t bound = (1 + workers) * (64 + 2 * (kMaxWorkers + workers) + workers);
+            if (stats.pending_objects > bound + workers + retired_.load() - before)
+                worker.fail("bound: " + std::to_string(stats.pending_objects) + " objects wait, of at most " + std::to_string(bound));
         }
         }
         look(worker, seen);
@@ -155,16 +157,20 @@ private:
     }
 
     void retire(Object* object) {
-        if (object != nullptr) MUST(conex_hazard_retire(clock_.domain, object, sizeof *object, due, static_cast<Cells*>(this)));
+        if (object == nullptr) return;
+        ++retired_;
+        MUST(conex_hazard_retire(clock_.domain, object, sizeof *object, due, static_cast<Cells*>(this)));
     }
     void retire_in(Object* object) {
-        if (object != nullptr)
-            MUST(conex_hazard_retire_node(clock_.domain, &object->node, object, sizeof *object, due, static_cast<Cells*>(this)));
+        if (object == nullptr) return;
+        ++retired_;
+        MUST(conex_hazard_retire_node(clock_.domain, &object->node, object, sizeof *object, due, static_cast<Cells*>(this)));
     }
 
     conex_hazard* hazards_[kMaxWorkers] = {};
     Object* seen_[kMaxWorkers] = {};
     std::atomic<unsigned> worked_{0};
+    std::atomic<std::size_t> retired_{0};
 };
 
 class Regions final : public Cells {
