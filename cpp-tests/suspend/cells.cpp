@@ -181,6 +181,8 @@ public:
         return {"read", "read nested", "read with guard", "replace", "replace in node", "take", "flush"};
     }
 
+    void prepare(Worker&, unsigned) override { clock_.clear_arrears(); }
+
     void run(Worker& worker, unsigned operation) override {
         std::atomic<Object*>& cell = some(worker);
         switch (operation) {

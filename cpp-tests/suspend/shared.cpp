@@ -23,6 +23,8 @@ public:
         return {"load", "store", "exchange", "compare_exchange", "update", "new and release", "retain", "keep", "pass on", "session", "flush"};
     }
 
+    void prepare(Worker&, unsigned) override { clock_.clear_arrears(); }
+
     void run(Worker& worker, unsigned operation) override {
         conex_shared* const place = places_[worker.rng.below(kPlaces)];
         conex_ref*& kept = kept_[worker.id];

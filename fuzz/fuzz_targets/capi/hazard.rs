@@ -13,7 +13,7 @@ use crate::world::*;
 
 const CELLS: usize = 3;
 
-struct Object {
+pub struct Object {
     n: usize,
     node: conex_retire_node,
 }
