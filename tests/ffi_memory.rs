@@ -38,6 +38,10 @@ fn no_memory_is_told_and_changes_nothing() {
             assert_eq!(status, CONEX_ERR_NO_MEMORY, "{nth}");
             let status = Heap::failing_after(nth, || conex_domain_flush(null_mut()));
             assert_eq!(status, CONEX_ERR_NO_MEMORY, "{nth}");
+            let status = Heap::failing_after(nth, || conex_domain_lock(null_mut()));
+            assert_eq!(status, CONEX_ERR_NO_MEMORY, "{nth}");
+            let status = Heap::failing_after(nth, || conex_domain_unlock(null_mut()));
+            assert_eq!(status, CONEX_ERR_NO_MEMORY, "{nth}");
         }
     }
     for nth in [0, 1, 4, 5] {

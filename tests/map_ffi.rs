@@ -293,3 +293,17 @@ fn words_are_counted_by_threads() {
     assert_eq!(all.len(), len(map));
     assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
 }
+
+#[test]
+fn a_key_longer_than_memory_is_refused() {
+    let map = new(&Bytes(8).options());
+    let byte = b'k';
+    for len in [usize::MAX, usize::MAX / 2 + 1] {
+        let mut out = 7_u64;
+        let status = unsafe { conex_map_get(map, at(&byte), len, to(&mut out)) };
+        assert_eq!((status, out), (CONEX_ERR_INVALID, 7));
+        let status = unsafe { conex_map_insert(map, at(&byte), len, at(&out), null_mut()) };
+        assert_eq!((status, common::map::len(map)), (CONEX_ERR_INVALID, 0));
+    }
+    assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
+}

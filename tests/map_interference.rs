@@ -31,6 +31,8 @@ enum Change {
     /// Gives it value 2, or inserts it.
     Upsert,
     Remove,
+    /// Inserts it, and takes it out again.
+    UpsertAndRemove,
 }
 
 struct Meddler {
@@ -75,7 +77,10 @@ impl Meddler {
         let key = self.kind.key(KEY);
         match self.change.take() {
             Some(Change::Upsert) => self.upsert(2),
-            Some(Change::Remove) => {
+            Some(change) => {
+                if change == Change::UpsertAndRemove {
+                    self.upsert(2);
+                }
                 let status =
                     unsafe { conex_map_remove(self.map, key.as_ptr().cast(), key.len(), null_mut()) };
                 assert_eq!(status, CONEX_OK);
@@ -196,8 +201,11 @@ unsafe extern "C-unwind" fn make_meddling(value: *mut c_void, ctx: *mut c_void) 
 
 #[test]
 fn who_comes_second_gets_the_value_of_the_first() {
-    for kind in kinds() {
-        let meddler = Meddler::new(kind(), false, Change::Upsert, &[0]);
+    // What was made is not made again when the first one has gone.
+    for (kind, change) in
+        kinds().into_iter().flat_map(|kind| [(kind, Change::Upsert), (kind, Change::UpsertAndRemove)])
+    {
+        let meddler = Meddler::new(kind(), false, change, &[0]);
         let (key, mut value) = (meddler.kind.key(KEY), meddler.kind.value(99));
         let status = unsafe {
             conex_map_get_or_insert(
@@ -209,8 +217,9 @@ fn who_comes_second_gets_the_value_of_the_first() {
                 value.as_mut_ptr().cast(),
             )
         };
-        assert_eq!((status, value), (CONEX_EXISTS, meddler.kind.value(2)));
-        assert_eq!(meddler.end(), (vec![None], Some(2)));
+        let (expected, there) = if change == Change::Upsert { (CONEX_EXISTS, 2) } else { (CONEX_OK, 3) };
+        assert_eq!((status, value), (expected, meddler.kind.value(there)));
+        assert_eq!(meddler.end(), (vec![None], Some(there as u8)));
     }
 }
 
