@@ -9,8 +9,10 @@ need g++
 ffi_least=100
 core_least=95
 
-# Newer than the compiler whose profiles it reads.
-tools=$(dirname "$(find "$(rustc +nightly --print sysroot)" -name llvm-profdata | head -n 1)")
+# Of the nightly toolchain, which is newer than the compiler whose profiles they read.
+llvm() { find "$(rustc +nightly --print sysroot)" -name llvm-profdata | head -n 1; }
+[ -n "$(llvm)" ] || rustup --quiet component add --toolchain nightly llvm-tools
+tools=$(dirname "$(llvm)")
 out=$rig/coverage
 rm -rf "$out"
 mkdir -p "$out"
