@@ -405,11 +405,11 @@ fn a_compare_exchange_does_not_trust_an_old_comparison() {
     let map = Arc::new(map);
     map.upsert(1_u64, Value(1));
     let again = map.clone();
-    AT_COMPARISON.set(Some(Box::new(move || drop(again.upsert(1, Value(2))))));
+    AT_COMPARISON.set(Some(Box::new(move || assert!(again.upsert(1, Value(2)).is_some()))));
     let answer = map.compare_exchange(1, &Value(1), Value(3));
     assert!(matches!(answer, Err(conex::ExchangeError::Mismatch(Value(2)))), "{answer:?}");
     let again = map.clone();
-    AT_COMPARISON.set(Some(Box::new(move || drop(again.remove(&1)))));
+    AT_COMPARISON.set(Some(Box::new(move || assert!(again.remove(&1).is_some()))));
     let answer = map.compare_exchange(1, &Value(2), Value(3));
     assert!(matches!(answer, Err(conex::ExchangeError::NotFound)), "{answer:?}");
 }
