@@ -8,7 +8,7 @@ need g++
 release_library
 source=cpp-tests/life
 many() { if [ "$tier" = soak ]; then echo "$2"; else echo "$1"; fi; }
-for name in fork thread_exit static_exit; do
+for name in fork fork_session thread_exit static_exit; do
     # shellcheck disable=SC2086 # words
     g++ -std=c++17 -O2 -g -Wall -Wextra -Wshadow -Iinclude $source/$name.cpp "$library" $system_libs -o "$rig/life-$name"
     g++ -std=c++17 -O2 -g -Iinclude $source/$name.cpp -L"$target/release" -lconex -lpthread -o "$rig/life-$name-shared"
@@ -24,9 +24,10 @@ export LD_LIBRARY_PATH
 run() { timeout 300 "$@" || { say "$* failed or hung: $?" >&2 && exit 1; }; }
 for suffix in "" -shared; do
     run "$rig/life-fork$suffix" "$(many 60 5000)"
+    run "$rig/life-fork_session$suffix"
     run "$rig/life-thread_exit$suffix" "$(many 500 50000)"
     run "$rig/life-static_exit$suffix" >"$rig/life.txt"
     grep 'destroyed after main' "$rig/life.txt"
 done
 run "$rig/life-unload" "$target/release/libconex.so" "$(many 50 5000)"
-report 7 "programs lived and ended as they should"
+report 9 "programs lived and ended as they should"

@@ -226,3 +226,28 @@ fn drop_of_a_container_against_flush() {
         other.join().unwrap();
     });
 }
+
+/// A chain is ready, and longer than a share: two threads divide it between them, one of them in a barrier.
+#[test]
+fn a_ready_chain_is_shared() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = 10_000;
+    // A long program: one preemption less than the others.
+    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
+    builder.check(|| {
+        FREED.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        // Three batches: with the third one the first is ready.
+        for _ in 0..6 {
+            retire(&domain, &FREED);
+        }
+        let other = {
+            let domain = domain.clone();
+            thread::spawn(move || drop(domain.enter()))
+        };
+        domain.barrier(LONG).unwrap();
+        assert_eq!(FREED.load(Ordering::SeqCst), 6);
+        other.join().unwrap();
+    });
+}

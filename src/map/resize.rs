@@ -86,7 +86,7 @@ impl<C: Codec> Engine<C> {
         }
         if self.limbo.memory().retired_tables() > Table::bytes(table.log2()) {
             // Operations on words pin so rarely that the clock may not move on by itself before the map is empty.
-            pinned.flush();
+            self.limbo.push_on(pinned);
             return;
         }
         let entries = self.count.entries();

@@ -6,21 +6,24 @@
 //! - [`Counted`]: a reference-counted box whose allocation can fail without ending the process.
 //! - [`Registry`]: a list that only grows and whose records are taken, given back and taken again, without a lock.
 //! - `Once`: a pointer that is made at its first use, without a lock.
+//! - `Roll`: a list of what there is, for somebody who goes over all of it when nobody else is there.
 //! - [`Tagged`]: a block that knows its kind, for the handles of the C layer.
 
 mod allocator;
 mod counted;
-#[cfg(not(loom))]
 mod once;
 mod registry;
+#[cfg(all(unix, not(any(miri, loom))))]
+mod roll;
 mod slot;
 mod tagged;
 
 pub use allocator::{AllocFn, Allocator, FreeFn, NoMemory};
 pub(crate) use counted::Counted;
-#[cfg(not(loom))]
 pub(crate) use once::Once;
 pub(crate) use registry::{Record, Registry};
+#[cfg(all(unix, not(any(miri, loom))))]
+pub(crate) use roll::{Entry, Roll};
 pub(crate) use slot::{Blob, Slot, Typed};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use tagged::Mark;

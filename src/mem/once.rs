@@ -11,7 +11,13 @@ pub(crate) struct Once<T> {
 }
 
 impl<T> Once<T> {
+    #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
+        Self { made: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
         Self { made: AtomicPtr::new(ptr::null_mut()) }
     }
 
@@ -35,6 +41,12 @@ impl<T> Once<T> {
                 Ok(theirs)
             }
         }
+    }
+
+    /// What was made, if it was; the next user makes another one.
+    pub(crate) fn take(&self) -> *mut T {
+        // Acquire: as in `get`.
+        self.made.swap(ptr::null_mut(), Ordering::Acquire)
     }
 }
 

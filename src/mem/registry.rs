@@ -16,19 +16,33 @@ use core::alloc::Layout;
 use core::ptr;
 
 use super::NoMemory;
-use crate::sync::{AtomicBool, AtomicPtr, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// One record of a [`Registry`].
 pub(crate) struct Record<T> {
     /// What the record is for. Written through interior mutability by its owner, read by everybody.
     pub(crate) value: T,
-    /// Position in the order of creation; small numbers, reused with the record.
-    pub(crate) index: usize,
+    /// A small number, reused with the record.
+    index: AtomicUsize,
     taken: AtomicBool,
     next: *const Record<T>,
 }
 
 impl<T> Record<T> {
+    /// A small number that no other record has, reused with the record.
+    #[inline(always)]
+    pub(crate) fn index(&self) -> usize {
+        // Relaxed: it changes only while nobody else is there.
+        self.index.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody has the record.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(crate) fn is_taken(&self) -> bool {
+        // Relaxed: for who is alone.
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// Gives the record back. Its owner must not use it any more.
     pub(crate) fn give_back(&self) {
         // (1)
@@ -39,6 +53,8 @@ impl<T> Record<T> {
 /// See the module's text.
 pub(crate) struct Registry<T> {
     head: AtomicPtr<Record<T>>,
+    /// How many numbers were given out.
+    numbers: AtomicUsize,
 }
 
 // SAFETY: the registry owns its records and shares them between threads; `T: Sync` makes that sound, `T: Send` lets any
@@ -49,7 +65,7 @@ unsafe impl<T: Send + Sync> Sync for Registry<T> {}
 
 impl<T> Registry<T> {
     pub(crate) fn new() -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()) }
+        Self { head: AtomicPtr::new(ptr::null_mut()), numbers: AtomicUsize::new(0) }
     }
 
     /// A record that is now the caller's: a free one, or a new one around `fresh()`.
@@ -58,12 +74,20 @@ impl<T> Registry<T> {
         self.try_take(fresh).unwrap_or_else(lack)
     }
 
-    /// The largest number of records that were ever taken at once.
+    /// The largest number of records that were ever taken at once; those that are being added may be missing.
     pub(crate) fn len(&self) -> usize {
-        // (4) Acquire pairs with (3).
-        let head = self.head.load(Ordering::Acquire);
-        // SAFETY: null, or a published record; records live as long as the registry.
-        unsafe { head.as_ref() }.map_or(0, |first| first.index + 1)
+        // Relaxed: only a count.
+        self.numbers.load(Ordering::Relaxed)
+    }
+
+    /// Gives a record a number that none has had yet.
+    ///
+    /// # Safety
+    /// There is no other thread.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(crate) unsafe fn renumber(&self, record: &Record<T>) {
+        // Relaxed, both: nobody else is there.
+        record.index.store(self.numbers.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// As [`Registry::take`], if there is memory for a new record.
@@ -83,20 +107,18 @@ impl<T> Registry<T> {
         if new.is_null() {
             return Err(NoMemory);
         }
-        let record = Record { value: fresh(), index: 0, taken: AtomicBool::new(true), next: ptr::null() };
+        // Relaxed: any number that nobody else gets.
+        let index = AtomicUsize::new(self.numbers.fetch_add(1, Ordering::Relaxed));
+        let record = Record { value: fresh(), index, taken: AtomicBool::new(true), next: ptr::null() };
         // SAFETY: fresh memory of the layout of a record.
         unsafe { new.write(record) };
-        // Acquire: pairs with (3), because the index of the first record is read.
-        let mut head = self.head.load(Ordering::Acquire);
+        // Relaxed: only linked to.
+        let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // SAFETY: a record of the list; they live as long as the registry.
-            let index = unsafe { head.as_ref() }.map_or(0, |first| first.index + 1);
             // SAFETY: `new` is not published yet.
             unsafe { (*new).next = head };
-            // SAFETY: as above.
-            unsafe { (*new).index = index };
-            // (3) Release publishes the record's fields; Acquire on failure, because the index of the new head is read.
-            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Acquire) {
+            // (3) Release publishes the record's fields. Relaxed on failure: as the load.
+            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
                 // SAFETY: published; lives as long as the registry.
                 Ok(_) => return Ok(unsafe { &*new }),
                 Err(now) => head = now,

@@ -1,10 +1,13 @@
 //! The domain: one clock, the threads that take part in it, and what waits for it.
 
 mod barrier;
+#[cfg(all(unix, not(any(miri, loom))))]
+mod fork;
 mod limit;
 mod shared;
 mod stats;
 
+use core::convert::Infallible;
 use core::fmt;
 use core::ptr;
 
@@ -17,15 +20,13 @@ pub use stats::DomainStats;
 
 use self::limit::Limit;
 use super::guard::Guard;
-use super::limbo::{Link, Owned};
+use super::limbo::{Link, Owned, Slot};
 use super::pinned::Pinned;
 #[cfg(not(loom))]
 use super::retired::Node;
 use super::retired::{RetireFn, Retired};
 use super::thread::{self, ThreadRecord};
-#[cfg(not(loom))]
-use crate::mem::Once;
-use crate::mem::{Counted, NoMemory, Record};
+use crate::mem::{Counted, NoMemory, Once, Record};
 use crate::sync::Ordering;
 
 /// What is behind all clones of a [`Domain`].
@@ -33,19 +34,38 @@ struct Core {
     /// What users retired.
     retired: Owned<Retired>,
     shared: Counted<Shared>,
-    collector: crossbeam_epoch::Collector,
+    /// Made at the first use in each era: see [`fork`].
+    collector: Once<crossbeam_epoch::Collector>,
+    #[cfg(all(unix, not(any(miri, loom))))]
+    entry: core::cell::Cell<*const crate::mem::Entry<Core>>,
 }
+
+// SAFETY: what its parts say; the entry is written once, before the domain is shared.
+unsafe impl Send for Core {}
+// SAFETY: as above.
+unsafe impl Sync for Core {}
 
 impl Drop for Core {
     fn drop(&mut self) {
+        #[cfg(all(unix, not(any(miri, loom))))]
+        self.strike();
         // SAFETY: nobody can name the domain any more.
         unsafe { self.retired.close() };
         // SAFETY: as above: hazard pointers hold a clone of the domain.
         unsafe { self.shared.hazards.close(&self.shared) };
         // Containers hold a clone of the domain, so now all limbos are closed: what is on the dirty list is empty, and
-        // nobody puts anything there. What is left are the list's references.
+        // nobody puts anything there, nor among the ready chains. What is left are their references.
         self.shared.take_dirty(|_| ());
+        while let Some(slot) = self.shared.ready.take(0) {
+            // SAFETY: taken just now, and the close took care of the chain.
+            unsafe { Slot::finish(slot) };
+        }
         self.shared.end();
+        let collector = self.collector.take();
+        if !collector.is_null() {
+            // SAFETY: from `Box::into_raw` in `Domain::collector`; nobody uses it any more.
+            drop(unsafe { Box::from_raw(collector) });
+        }
     }
 }
 
@@ -92,17 +112,31 @@ impl Domain {
     fn with(limit: Option<Limit>) -> Result<Self, NoMemory> {
         let shared = Counted::new(Shared::new(limit))?;
         let retired = Owned::new(&shared, Retired)?;
-        let collector = crossbeam_epoch::Collector::new();
-        Ok(Self { core: Counted::new(CachePadded::new(Core { retired, shared, collector }))? })
+        let core = Core {
+            retired,
+            shared,
+            collector: Once::new(),
+            #[cfg(all(unix, not(any(miri, loom))))]
+            entry: core::cell::Cell::new(ptr::null()),
+        };
+        let core = Counted::new(CachePadded::new(core))?;
+        #[cfg(all(unix, not(any(miri, loom))))]
+        core.enlist()?;
+        Ok(Self { core })
     }
 
     pub(super) fn shared(&self) -> &Counted<Shared> {
         &self.core.shared
     }
 
-    /// What a thread needs to become a member.
-    pub(super) fn parts(&self) -> (&Counted<Shared>, &crossbeam_epoch::Collector) {
-        (&self.core.shared, &self.core.collector)
+    /// The clock of the present era.
+    pub(super) fn collector(&self) -> &crossbeam_epoch::Collector {
+        let make = || Ok::<_, Infallible>(Box::into_raw(Box::new(crossbeam_epoch::Collector::new())));
+        // SAFETY: it came from `into_raw` in `make`, and nobody else took it.
+        let unmake = |collector| drop(unsafe { Box::from_raw(collector) });
+        let Ok(collector) = self.core.collector.get(make, unmake);
+        // SAFETY: it lives as long as the domain, or for ever if a new era begins.
+        unsafe { &*collector }
     }
 
     /// Whether this is the only clone: no container, guard of the C layer, or other clone uses the domain. Exact if no
@@ -122,7 +156,7 @@ impl Domain {
 
     #[inline]
     pub(crate) fn pin(&self) -> Pinned {
-        thread::pin(&self.core.shared, &self.core.collector)
+        thread::pin(self)
     }
 
     /// Enters a session: until the guard is dropped or refreshed, nothing that is reachable now in a container of this
@@ -189,13 +223,14 @@ impl Domain {
         unsafe { self.core.retired.retire(&pinned, block, Retired::COUNTED, bytes) };
     }
 
-    /// Seals what was retired, tries to move the clock on, and frees what is due. One step, which never waits.
+    /// Seals what was retired, tries to move the clock on, and frees all that is ready. One step, which never waits.
     ///
     /// Progress: lock-free. May run destructors and retire callbacks on this thread.
     pub fn flush(&self) {
         let pinned = self.pin();
         self.core.shared.sweep(&pinned);
         pinned.flush();
+        pinned.work_all(&self.core.shared);
         self.scan_hazards(&pinned);
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::domain::{Domain, session_clock};
 use super::pinned::Pinned;
+use super::ready::SHARE;
 use super::thread;
 use crate::sync::Ordering;
 
@@ -61,11 +62,20 @@ impl Guard {
     ///
     /// Progress: lock-free. May run destructors and retire callbacks on this thread.
     pub fn refresh(&mut self) {
-        self.pinned.refresh();
+        let shared = self.domain.shared();
+        if shared.is_held() && shared.is_held_by(thread::id()) {
+            // Of an era before a fork: its pin is no pin of the present collector.
+            self.pinned = self.domain.pin();
+        } else {
+            self.pinned.refresh();
+        }
         let record = &self.pinned.record().value;
         // Relaxed: as in `new`.
         if record.sessions.load(Ordering::Relaxed) == 1 {
             record.session_since.store(session_clock(), Ordering::Relaxed);
+            if self.domain.shared().ready.is_some() {
+                self.pinned.work(self.domain.shared(), SHARE);
+            }
         }
     }
 }
@@ -95,7 +105,7 @@ fn end(pinned: &Pinned) {
     record.sessions.store(sessions, Ordering::Relaxed);
     if sessions == 0 && record.orphan.load(Ordering::Relaxed) {
         record.orphan.store(false, Ordering::Relaxed);
-        pinned.record().give_back();
+        thread::give_back(pinned.record());
     }
 }
 
@@ -127,6 +137,10 @@ impl Domain {
         }
         locks.store(open - 1, Ordering::Relaxed);
         end(&pinned);
+        let shared = self.shared();
+        if shared.is_held() && shared.is_held_by(thread::id()) && thread::end_old_lock(shared, open) {
+            return true;
+        }
         // SAFETY: stands for the pin that `lock` forgot: pins of one thread and domain are all alike.
         drop(unsafe { core::ptr::read(&raw const pinned) });
         true

@@ -9,7 +9,7 @@
 //!             sealed[slot] : the whole chain, and one deferred call in the domain's collector
 //!                 │  the collector calls back: every thread that was pinned at the seal has let go
 //!                 ▼
-//!             dispose, block by block
+//!             the domain's ready chains : each operation disposes of a share of one (see `ready`)
 //! ```
 //!
 //! Two things make this different from handing each block to the collector. The collector buffers per thread, so an
@@ -20,8 +20,9 @@
 //! # Invariants
 //!
 //! 1. A block is in at most one chain, and is disposed of by the thread that took that chain out of its place by a swap.
-//! 2. A chain in `sealed` was unlinked before its seal; it is disposed of by the deferred call of that seal, after the
-//!    grace period, or by the limbo's drop, when nobody uses the container any more. The swap decides which.
+//! 2. A chain in `sealed` was unlinked before its seal. The deferred call of that seal, after the grace period, puts its slot
+//!    among the domain's ready ones, and who takes it from there disposes of it; or the limbo's drop does, when nobody uses
+//!    the container any more. The swap decides which.
 //! 3. An open stack that is not empty belongs to a limbo that is on the domain's dirty list, or whose last pusher is
 //!    about to put it there.
 //! 4. `meta` of a block is written before the CAS that publishes it and never after; reading it through `open` needs a
@@ -32,11 +33,15 @@
 //! - (1) the Release half of the CAS in `retire` → (2) the Acquire half of the swap in `seal`: who disposes sees the
 //!   block as its retirer left it. RMWs on one word continue each other's release sequences, so this holds for every
 //!   block of the chain.
-//! - (3) the Release store of a chain in `sealed` → (4) the Acquire swap that takes it for disposal.
+//! - (3) the Release store of a chain, or of its rest, in `sealed` → (4) the Acquire swap that takes it for disposal.
+//! - (9) the Release store that makes a slot free → the Acquire half of the exchange that reserves it: what its last user
+//!   did with it comes before what the next one does.
 //! - (5) the sweep's clearing of `dirty` happens before its exchange (2) of each open stack, an empty one too; a retirer
 //!   whose CAS (1) comes after that exchange therefore reads `dirty` as cleared and puts the limbo on the list again.
 //! - (6) `closed` against `busy`, a store-load pair with a SeqCst fence on either side: either the visitor sees the
 //!   limbo closed, or the closer sees the visitor and waits for it.
+//! - (10) the Release store by which the last pin of an era before a fork lets go → the Acquire load in `seal`: what was
+//!   read under that pin comes before what is sealed now is disposed of.
 //! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
 //!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
 //! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
@@ -44,13 +49,16 @@
 //! # Progress
 //!
 //! `retire` and `seal` are lock-free: a CAS fails only because another block was pushed. Dropping the limbo waits for
-//! threads that are disposing of one of its chains at that moment (they run destructors that must have run when the
+//! threads that are disposing of a share of its chains at that moment (they run destructors that must have run when the
 //! drop returns) or sweeping it (a few steps, and nobody else's code: a destructor that runs in a sweep may drop the
 //! very limbo that is being swept). A thread that is suspended for ever there keeps the drop waiting for ever.
 
 mod bins;
 mod dispose;
+#[cfg(all(unix, not(any(miri, loom))))]
+mod fork;
 mod link;
+mod slot;
 
 use core::ptr;
 
@@ -59,9 +67,13 @@ use crossbeam_utils::CachePadded;
 pub(super) use dispose::Disposing;
 pub(crate) use link::Link;
 pub(super) use link::Meta;
+pub(super) use slot::Slot;
 
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;
+use super::ready::SHARE;
+#[cfg(all(unix, not(any(miri, loom))))]
+use crate::mem::Entry;
 use crate::mem::{Counted, NoMemory};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -87,7 +99,7 @@ pub(crate) unsafe trait Dispose: Send + Sync {
 /// The untyped part of a limbo, as the domain's lists and the deferred calls see it.
 pub(super) struct Bins {
     open: [CachePadded<AtomicPtr<Link>>; SHARDS],
-    sealed: [AtomicPtr<Link>; SLOTS],
+    sealed: [Slot; SLOTS],
     /// Threads, other than the owner's, that are inside: sweeping or disposing.
     busy: AtomicUsize,
     closed: AtomicBool,
@@ -119,13 +131,30 @@ unsafe impl<D: Dispose> Sync for Inner<D> {}
 /// A limbo that does not keep its domain alive: the domain's own. Whoever drops it closes it before.
 pub(super) struct Owned<D: Dispose> {
     inner: Counted<Inner<D>>,
+    #[cfg(all(unix, not(any(miri, loom))))]
+    entry: *const Entry<Bins>,
+}
+
+// SAFETY: what `Inner` says; the entry is only given back.
+unsafe impl<D: Dispose> Send for Owned<D> {}
+// SAFETY: as above.
+unsafe impl<D: Dispose> Sync for Owned<D> {}
+
+impl<D: Dispose> Drop for Owned<D> {
+    fn drop(&mut self) {
+        #[cfg(all(unix, not(any(miri, loom))))]
+        // SAFETY: from the `enlist` of `new`.
+        unsafe {
+            self.inner.bins.shared.limbos.strike(self.entry);
+        }
+    }
 }
 
 impl<D: Dispose> Owned<D> {
     pub(super) fn new(shared: &Counted<Shared>, dispose: D) -> Result<Self, NoMemory> {
         let bins = Bins {
             open: core::array::from_fn(|_| CachePadded::new(AtomicPtr::new(ptr::null_mut()))),
-            sealed: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            sealed: core::array::from_fn(|_| Slot::new()),
             busy: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
@@ -139,8 +168,14 @@ impl<D: Dispose> Owned<D> {
         let inner = Counted::new(Inner { bins, dispose })?;
         let whole = Counted::as_raw(&inner).cast::<Bins>();
         // SAFETY: the first field of the fresh `Inner`, which nobody else has seen.
-        unsafe { (*whole.cast_mut()).whole = whole };
-        Ok(Self { inner })
+        let fresh = unsafe { &mut *whole.cast_mut() };
+        fresh.whole = whole;
+        fresh.sealed.iter_mut().for_each(|slot| slot.bins = whole);
+        Ok(Self {
+            #[cfg(all(unix, not(any(miri, loom))))]
+            entry: shared.limbos.enlist(whole)?,
+            inner,
+        })
     }
 
     /// See [`Limbo::retire`].
@@ -199,6 +234,15 @@ impl<D: Dispose> Limbo<D> {
     #[inline]
     pub(crate) fn pin(&self) -> Pinned {
         self.domain.pin()
+    }
+
+    /// Tries to move the clock on, and disposes of a share of what is ready.
+    pub(crate) fn push_on(&self, pinned: &Pinned) {
+        let shared = self.domain.shared();
+        if !shared.is_held() {
+            pinned.flush();
+            pinned.work(shared, SHARE);
+        }
     }
 
     /// Hands over a block that was unlinked; it is disposed of when no thread that is pinned now is pinned any more.

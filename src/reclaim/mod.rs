@@ -17,6 +17,7 @@
 //!    ├── Guard    a session over many operations  ┘ an increment instead of a locked instruction
 //!    │
 //!    └── Limbo    one a container: retired blocks, sealed in batches, each batch one deferred call
+//!                 that makes it ready; each operation then disposes of a share of what is ready
 //! ```
 //!
 //! For users' own structures there are *hazard pointers* too, see [`hazard_pointer`], and counted values, see [`shared`].
@@ -33,8 +34,11 @@
 //!
 //! - *Safety*: memory is not freed while a guard that was entered before it was unlinked is active.
 //! - *Boundedness without a stall*: every 64 retired blocks, or 32 KiB of them, of a container and thread group are
-//!   sealed and push the clock on; what was sealed is freed within two steps of the clock. Blocks below that stay until
+//!   sealed and push the clock on; what was sealed is ready within two steps of the clock. Blocks below that stay until
 //!   more come, or until [`Domain::flush`] or [`Domain::barrier`].
+//! - *No operation pays for the others*: one that pins the domain, and every so-many-th retirement under one pin, disposes of a
+//!   share of what is [`ready`], 96 blocks at most, which is more than it retires; so what is ready is freed soon, however
+//!   much it is. A flush, a barrier, and the end of a container free all that they find.
 //! - *A stalled guard* holds back everything that is retired after it was entered, in its domain. This is the price of
 //!   epochs; [`Domain::stats`] shows it.
 //! - *Destruction*: dropping a container frees, on the spot, all of its memory and runs every destructor that is due,
@@ -43,8 +47,8 @@
 //!
 //! # Progress
 //!
-//! Pinning, retiring, sealing and flushing are lock-free; every 128th pin of a thread, and every seal, collects, and so
-//! runs what is due in the domain. The barrier waits, as its timeout says. A thread's first use of a domain registers
+//! Pinning, retiring, sealing and flushing are lock-free; every 128th pin of a thread, and every seal, asks the collector
+//! what is ready. The barrier waits, as its timeout says. A thread's first use of a domain registers
 //! it, which allocates from the process allocator, as do crossbeam's own bags of deferred calls: one allocation of about
 //! 2 KiB a batch. There a lack of memory ends the process; the containers' own allocations never do.
 //!
@@ -65,6 +69,7 @@ pub(crate) mod limbo;
 mod pace;
 mod phases;
 mod pinned;
+mod ready;
 mod retired;
 mod shared;
 mod thread;

@@ -37,6 +37,13 @@ impl Phases {
         parity
     }
 
+    /// Work that is counted is divided: one more where `parity` says. Not where `enter` would count it now: a barrier that
+    /// has seen the new counter at zero would then miss what it waits for, and see the old one at zero too.
+    pub(super) fn enter_beside(&self, parity: usize) {
+        // SeqCst: as above.
+        self.under_way[parity].fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Work that `enter` counted has ended.
     pub(super) fn leave(&self, parity: usize) {
         // SeqCst: as above; its Release half makes the work's effects visible to the barrier that sees zero.
@@ -52,6 +59,18 @@ impl Phases {
             }
         }
         Leave(self, parity)
+    }
+
+    /// Counts anew: so much is under way.
+    ///
+    /// # Safety
+    /// There is no other thread.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(super) unsafe fn begin_with(&self, under_way: [usize; 2]) {
+        for (counter, n) in self.under_way.iter().zip(under_way) {
+            // SeqCst: as above.
+            counter.store(n, Ordering::SeqCst);
+        }
     }
 
     /// The phase a barrier begins in.

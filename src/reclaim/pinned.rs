@@ -1,5 +1,8 @@
 //! The pin of one operation.
 
+use super::domain::Shared;
+use super::limbo::Slot;
+use super::ready::SHARE;
 use super::thread::{self, ThreadRecord};
 use crate::mem::Record;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
@@ -47,15 +50,19 @@ impl Pinned {
     /// A small number of this thread, to spread threads over shards.
     #[inline]
     pub(crate) fn shard(&self) -> usize {
-        self.record().index
+        self.record().index()
     }
 
-    /// Counts one retired block, for the statistics.
+    /// Counts one retired block. True if this thread has retired so many since it last disposed of a share that it is time
+    /// for another one.
     #[inline]
-    pub(super) fn count_retired(&self, bytes: usize) {
+    pub(super) fn count_retired(&self, bytes: usize) -> bool {
         let record = &self.record().value;
-        add(&record.retired_objects, 1);
+        let retired = add(&record.retired_objects, 1);
         add(&record.retired_bytes, bytes);
+        // Relaxed: this thread's own. In a model it is always time: one thing less to explore.
+        cfg!(loom)
+            || retired.wrapping_sub(record.worked.load(Ordering::Relaxed)) >= (SHARE as usize).div_ceil(2)
     }
 
     /// Calls `call` after the grace period. Runs nothing now.
@@ -67,9 +74,37 @@ impl Pinned {
         unsafe { self.guard.defer_unchecked(call) };
     }
 
-    /// Pushes this thread's deferred calls out, tries to move the clock on, and runs calls that are due.
-    pub(crate) fn flush(&self) {
-        self.collecting(|| self.guard.flush());
+    /// Pushes this thread's deferred calls out and tries to move the clock on. Disposes of nothing, but chains become ready.
+    pub(super) fn flush(&self) {
+        self.guard.flush();
+    }
+
+    /// Disposes of up to `most` blocks that are ready in its domain, and of up to half a share more. Runs users' code.
+    pub(super) fn work(&self, shared: &Shared, most: u64) {
+        let record = &self.record().value;
+        if cfg!(not(loom)) {
+            // Relaxed, both: this thread's own.
+            record.worked.store(record.retired_objects.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        if !shared.ready.is_some() || shared.is_held() {
+            return;
+        }
+        self.collecting(|| {
+            let mut left = most;
+            while left > 0
+                && !shared.is_held()
+                && let Some(slot) = shared.ready.take(self.shard())
+            {
+                // SAFETY: taken just now.
+                let disposed = unsafe { Slot::work(slot, self, &shared.ready, left.min(SHARE)) };
+                left = left.saturating_sub(disposed);
+            }
+        });
+    }
+
+    /// Disposes of all that is ready.
+    pub(super) fn work_all(&self, shared: &Shared) {
+        self.work(shared, u64::MAX);
     }
 
     /// Runs `collect`, which runs users' code, unless such code of this domain is running already further up this
@@ -99,7 +134,9 @@ impl Pinned {
 
 /// Adds to a counter that only the calling thread writes.
 #[inline]
-fn add(counter: &AtomicUsize, n: usize) {
-    // Relaxed: one writer, and the statistics that read it promise no order.
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+fn add(counter: &AtomicUsize, n: usize) -> usize {
+    // Relaxed, both: one writer, and the statistics that read it promise no order.
+    let now = counter.load(Ordering::Relaxed).wrapping_add(n);
+    counter.store(now, Ordering::Relaxed);
+    now
 }

@@ -7,78 +7,26 @@
 //!
 //! Nothing here is shared between threads but the record, whose fields one thread writes and all may read.
 
+mod handle;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 use core::cell::{Cell, RefCell};
 use core::ptr;
 
+use self::handle::Handle;
+pub(super) use self::handle::{ThreadRecord, give_back};
 use super::domain::{Domain, Shared};
-use super::hazard::Lanes;
 use super::limbo::Disposing;
 use super::pinned::Pinned;
-use crate::mem::{Counted, Record};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, thread_local};
-
-/// What the other threads may know of this one, in one domain. Written by the thread that holds the record.
-#[derive(Default)]
-pub(super) struct ThreadRecord {
-    /// Blocks and bytes that holders of this record have retired, ever.
-    pub(super) retired_objects: AtomicUsize,
-    pub(super) retired_bytes: AtomicUsize,
-    /// Sessions of this thread: how many are open, and since when the oldest (nanoseconds of the domain's clock).
-    pub(super) sessions: AtomicUsize,
-    pub(super) session_since: AtomicU64,
-    /// Those among the sessions that no [`Guard`](super::Guard) stands for.
-    pub(super) locks: AtomicUsize,
-    /// The blocks that this thread protects without a pin.
-    pub(super) lanes: Lanes,
-    /// The membership ended while a session was open. The end of the last session gives the record back.
-    pub(super) orphan: AtomicBool,
-    /// Whether deferred calls of the domain are running on this thread.
-    pub(super) collecting: AtomicBool,
-}
-
-/// One thread's membership in one domain.
-struct Handle {
-    shared: Counted<Shared>,
-    // The registration is dropped before this clone of its collector: a registration that is the collector's last
-    // reference would free itself in the middle of its own end.
-    local: crossbeam_epoch::LocalHandle,
-    _collector: crossbeam_epoch::Collector,
-    record: *const Record<ThreadRecord>,
-}
-
-impl Handle {
-    fn new(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Self {
-        let record: *const _ = shared.threads.take(ThreadRecord::default);
-        Self { shared: shared.clone(), local: collector.register(), _collector: collector.clone(), record }
-    }
-
-    fn is_of(&self, shared: &Counted<Shared>) -> bool {
-        ptr::eq(&raw const *self.shared, &raw const **shared)
-    }
-
-    fn pin(&self) -> Pinned {
-        Pinned::new(self.local.pin(), self.record)
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // SAFETY: `shared` keeps the registry of records alive.
-        let record = unsafe { &*self.record };
-        // Whoever takes the record next protects nothing, and until then nothing is held back.
-        record.value.lanes.clear();
-        // Relaxed, both: only this thread writes them; who gets the record next acquires it from `give_back`.
-        if record.value.sessions.load(Ordering::Relaxed) == 0 {
-            record.give_back();
-        } else {
-            record.value.orphan.store(true, Ordering::Relaxed);
-        }
-    }
-}
+use crate::mem::Record;
+use crate::sync::thread_local;
 
 struct Thread {
     #[expect(clippy::vec_box, reason = "`Last` points at a handle, so handles must not move")]
     handles: RefCell<Vec<Box<Handle>>>,
+    /// Whether `Last` may point at its handles: not if they end with a pin, which nobody counts who finds them there.
+    lasts: bool,
 }
 
 impl Drop for Thread {
@@ -90,31 +38,41 @@ impl Drop for Thread {
 }
 
 impl Thread {
-    const fn new() -> Self {
-        Self { handles: RefCell::new(Vec::new()) }
+    const fn new(lasts: bool) -> Self {
+        Self { handles: RefCell::new(Vec::new()), lasts }
     }
 
-    fn pin(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+    fn pin(&self, domain: &Domain) -> Pinned {
         // SAFETY: a boxed handle of the list; only a `find` of this thread removes handles, and only those of domains
         // that ended, which this one has not: the caller holds it.
-        unsafe { &*self.find(shared, collector) }.pin()
+        unsafe { &*self.find(domain) }.pin(domain.shared())
     }
 
-    /// The handle of the domain that `shared` and `collector` belong to, an old or a new one; it is then the last used.
-    /// It stays where it is as long as the domain.
-    fn find(&self, shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> *const Handle {
+    /// The handle of the domain, an old or a new one; it is then the last used. It stays where it is as long as the domain.
+    fn find(&self, domain: &Domain) -> *const Handle {
+        let shared = domain.shared();
         let (handle, dead) = {
             let mut handles = self.handles.borrow_mut();
             let dead: Vec<_> = handles.extract_if(.., |handle| handle.shared.has_ended()).collect();
-            let handle = match handles.iter().position(|handle| handle.is_of(shared)) {
-                Some(at) => &handles[at],
-                None => {
-                    handles.push(Box::new(Handle::new(shared, collector)));
-                    &handles[handles.len() - 1]
+            let at = handles.iter().position(|handle| handle.is_of(shared) && handle.is_present());
+            let at = at.unwrap_or_else(|| {
+                let before =
+                    handles.iter().find(|handle| handle.is_of(shared) && handle.outlived.get().is_none());
+                let handle = before.map_or_else(|| Handle::new(domain), |before| before.again(domain));
+                handles.push(Box::new(handle));
+                handles.len() - 1
+            });
+            let holds = shared.is_held_by(id())
+                && handles
+                    .iter()
+                    .any(|handle| handle.is_of(shared) && !handle.is_present() && handle.local.is_pinned());
+            if !holds {
+                shared.let_go(id());
+                if self.lasts {
+                    LASTING.with(|lasting| lasting.last.set(&handles[at]));
                 }
-            };
-            LASTING.with(|lasting| lasting.last.set(handle));
-            (&raw const **handle, dead)
+            }
+            (&raw const *handles[at], dead)
         };
         // Not while the list is borrowed: ending a registration can run deferred calls, and they can come back here.
         // `last` may then be another domain's, so it is not asked again.
@@ -122,8 +80,25 @@ impl Thread {
         handle
     }
 
+    /// Ends the pin of the `open`th session that has no guard, if that was begun in an earlier era.
+    #[cfg(all(feature = "capi", not(loom)))]
+    fn end_old_lock(&self, shared: &Shared, open: usize) -> bool {
+        let handles = self.handles.borrow();
+        // The oldest first.
+        let mut of_domain = handles.iter().filter(|handle| handle.is_of(shared));
+        let Some(old) = of_domain.find(|handle| handle.outlived.get().is_some_and(|locks| locks >= open))
+        else {
+            return false;
+        };
+        // Nested, so it does nothing but count.
+        let pin = old.local.pin();
+        // SAFETY: stands for the pin that was forgotten when the session began: pins of one registration are all alike.
+        drop(unsafe { ptr::read(&raw const pin) });
+        true
+    }
+
     /// Whether this thread has a pin of the domain.
-    fn is_pinned(&self, shared: &Counted<Shared>) -> bool {
+    fn is_pinned(&self, shared: &Shared) -> bool {
         self.handles.borrow().iter().any(|handle| handle.is_of(shared) && handle.local.is_pinned())
     }
 }
@@ -137,7 +112,7 @@ struct Late {
 
 /// The handle used last: its domain, itself, and its record. Null domain: none.
 ///
-/// The handle is in the list of this thread's [`Thread`], or of its [`Late`] one: whoever takes a handle out of a list
+/// The handle is in the list of this thread's [`Thread`], never of its [`Late`] one: whoever takes a handle out of the list
 /// either sets another one here before (see `find`) or clears this (see `Thread::drop`). So the domain's address cannot
 /// have been given to another one, because the handle keeps it alive.
 struct Last {
@@ -179,13 +154,13 @@ impl Lasting {
 
 #[cfg(not(loom))]
 thread_local! {
-    static THREAD: Thread = const { Thread::new() };
+    static THREAD: Thread = const { Thread::new(true) };
     static LASTING: Lasting = const { Lasting::new() };
 }
 
 #[cfg(loom)]
 thread_local! {
-    static THREAD: Thread = Thread::new();
+    static THREAD: Thread = Thread::new(true);
     static LASTING: Lasting = Lasting::new();
 }
 
@@ -203,20 +178,33 @@ pub(super) fn set_disposing(disposing: *const Disposing) {
     LASTING.with(|lasting| lasting.disposing.set(disposing));
 }
 
-/// Pins the domain that `shared` and `collector` belong to.
+/// Pins the domain.
 #[inline]
-pub(super) fn pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
-    let last = LASTING.with(|lasting| {
-        ptr::eq(lasting.last.domain.get(), &raw const **shared).then(|| lasting.last.handle.get())
-    });
-    let Some(handle) = last else { return find_pin(shared, collector) };
+pub(super) fn pin(domain: &Domain) -> Pinned {
+    let shared: &Shared = domain.shared();
+    let last =
+        LASTING.with(|lasting| ptr::eq(lasting.last.domain.get(), shared).then(|| lasting.last.handle.get()));
+    let Some(handle) = last else { return find_pin(domain) };
     // SAFETY: in a list of this thread's (see `Last`), which only this thread changes.
-    unsafe { &*handle }.pin()
+    unsafe { &*handle }.pin(shared)
 }
 
 #[cold]
-fn find_pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
-    THREAD.try_with(|thread| thread.pin(shared, collector)).unwrap_or_else(|_| late_pin(shared, collector))
+fn find_pin(domain: &Domain) -> Pinned {
+    THREAD.try_with(|thread| thread.pin(domain)).unwrap_or_else(|_| late_pin(domain))
+}
+
+/// This thread looks for its handles again, as if for the first time.
+#[cfg(all(unix, not(any(miri, loom))))]
+pub(super) fn forget_last() {
+    LASTING.with(|lasting| lasting.last.domain.set(ptr::null()));
+}
+
+/// See [`Thread::end_old_lock`].
+#[cfg(all(feature = "capi", not(loom)))]
+#[cold]
+pub(super) fn end_old_lock(shared: &Shared, open: usize) -> bool {
+    THREAD.try_with(|thread| thread.end_old_lock(shared, open)).unwrap_or(false)
 }
 
 /// The calling thread's record in a domain, for work that needs no pin. Two words, so that it stays in registers.
@@ -238,7 +226,7 @@ impl Member {
     #[inline(always)]
     pub(super) fn index(&self) -> usize {
         // SAFETY: as above.
-        unsafe { (*self.record).index }
+        unsafe { (*self.record).index() }
     }
 }
 
@@ -268,8 +256,7 @@ pub(super) fn member(shared: *const Shared, domain: &Domain) -> Member {
 fn find_member(domain: &Domain) -> Member {
     THREAD
         .try_with(|thread| {
-            let (shared, collector) = domain.parts();
-            let handle = thread.find(shared, collector);
+            let handle = thread.find(domain);
             // SAFETY: as in `Thread::pin`.
             let record = unsafe { (*handle).record };
             Member { record, stray: ptr::null_mut() }
@@ -279,14 +266,13 @@ fn find_member(domain: &Domain) -> Member {
 
 #[cold]
 fn stray_member(domain: &Domain) -> Member {
-    let (shared, collector) = domain.parts();
-    let handle = Box::new(Handle::new(shared, collector));
+    let handle = Box::new(Handle::new(domain));
     Member { record: handle.record, stray: Box::into_raw(handle) }
 }
 
 /// Whether the calling thread has a pin of the domain: a session, or an operation further up its stack that runs
 /// deferred calls.
-pub(super) fn is_pinned(shared: &Counted<Shared>) -> bool {
+pub(super) fn is_pinned(shared: &Shared) -> bool {
     THREAD.try_with(|thread| thread.is_pinned(shared)).unwrap_or_else(|_| {
         let late = LASTING.with(|lasting| lasting.late.get());
         // SAFETY: null, or alive until its last pin ends, which this thread does.
@@ -296,10 +282,10 @@ pub(super) fn is_pinned(shared: &Counted<Shared>) -> bool {
 
 /// A pin for a thread whose thread-local storage is gone.
 #[cold]
-fn late_pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) -> Pinned {
+fn late_pin(domain: &Domain) -> Pinned {
     let late = LASTING.with(|lasting| {
         if lasting.late.get().is_null() {
-            let late = Box::new(Late { thread: Thread::new(), pins: Cell::new(0) });
+            let late = Box::new(Late { thread: Thread::new(false), pins: Cell::new(0) });
             lasting.late.set(Box::into_raw(late));
         }
         lasting.late.get()
@@ -307,7 +293,7 @@ fn late_pin(shared: &Counted<Shared>, collector: &crossbeam_epoch::Collector) ->
     // SAFETY: it lives until its last pin ends, and the next line counts this one.
     let late = unsafe { &*late };
     late.pins.set(late.pins.get() + 1);
-    late.thread.pin(shared, collector).made_late()
+    late.thread.pin(domain).made_late()
 }
 
 /// A pin of [`late_pin`] has ended.

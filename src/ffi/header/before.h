@@ -26,13 +26,17 @@
  * All this is as true as it is of the allocator and the callbacks that a call uses.
  * What a thread did before it put an element in happens before what another does after it got that element.
  *
- * No function is async-signal-safe. After `fork`, the child may go on using its containers only if no other thread of
- * the parent was inside a call or held a guard; `fork` followed by `exec` is always safe.
+ * No function is async-signal-safe. The child of `fork`, which has but the thread that forked, may go on using all
+ * containers and domains, whatever the other threads were doing, and frees in them as ever. Guards and sessions of the thread
+ * that forked last until it ends them; those of others are gone, except that a domain of which another thread held a
+ * `conex_guard` stays busy. What other threads had in their hands is lost with them: some elements, some memory. A child
+ * that was not made by `fork` (`vfork`, `_Fork`, a bare `clone`) must do nothing but `exec`.
  *
  * Callbacks
  *
  * Memory that was unlinked is freed later, inside other calls: every call that uses a domain, for whatever container, may
- * run what is due there, which is retire functions, the `drop` of elements that wait, and the `free` of allocators. So
+ * run what is due there, which is retire functions, the `drop` of elements that wait, and the `free` of allocators: for up
+ * to 96 of them, more only if it removes many itself; a flush, a barrier and the end of a container for all that they find. So
  * these must not take a lock that a thread holds while it calls the library. A callback may call every function of the
  * library, except where its own text says less. It leaves the guards of its thread as it found them.
  *

@@ -54,6 +54,7 @@ impl Domain {
                 let pinned = self.pin();
                 attempt.seal(&pinned);
                 pinned.flush();
+                pinned.work_all(shared);
                 self.scan_hazards(&pinned);
             }
             match attempt.is_over() {

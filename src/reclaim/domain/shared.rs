@@ -2,10 +2,13 @@
 
 use super::limit::Limit;
 use crate::mem::Registry;
+#[cfg(all(unix, not(any(miri, loom))))]
+use crate::mem::Roll;
 use crate::reclaim::hazard_pointer::UserHazards;
 use crate::reclaim::limbo::Bins;
 use crate::reclaim::phases::Phases;
 use crate::reclaim::pinned::Pinned;
+use crate::reclaim::ready::Ready;
 use crate::reclaim::thread::ThreadRecord;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use core::ptr;
@@ -15,6 +18,8 @@ pub(in crate::reclaim) struct Shared {
     pub(in crate::reclaim) threads: Registry<ThreadRecord>,
     /// Sweeps, and sealed chains until they are disposed of.
     pub(in crate::reclaim) phases: Phases,
+    /// Sealed chains that any operation may dispose of.
+    pub(in crate::reclaim) ready: Ready,
     /// Threads that have marked a limbo as dirty and not put it on the list yet.
     pub(in crate::reclaim) marks: Phases,
     /// How often a sweep had to leave blocks in the open, for lack of a slot to seal them.
@@ -32,7 +37,17 @@ pub(in crate::reclaim) struct Shared {
     pub(super) limit: Option<Limit>,
     /// The domain is gone; threads may give up their handles.
     ended: AtomicBool,
+    /// How often the domain has begun anew in a child of `fork`: see [`fork`](super::fork).
+    era: AtomicUsize,
+    /// The thread that still has a pin of an earlier era, or [`NOBODY`], or 0.
+    held: AtomicUsize,
+    /// The limbos of the domain.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(in crate::reclaim) limbos: Roll<Bins>,
 }
+
+/// No thread's number.
+const NOBODY: usize = usize::MAX;
 
 impl Shared {
     pub(super) fn new(limit: Option<Limit>) -> Self {
@@ -40,6 +55,7 @@ impl Shared {
             limit,
             threads: Registry::new(),
             phases: Phases::new(),
+            ready: Ready::new(),
             marks: Phases::new(),
             unsealed: AtomicUsize::new(0),
             dirty: AtomicPtr::new(ptr::null_mut()),
@@ -49,12 +65,77 @@ impl Shared {
             lanes: AtomicUsize::new(0),
             hazards: UserHazards::new(),
             ended: AtomicBool::new(false),
+            era: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            #[cfg(all(unix, not(any(miri, loom))))]
+            limbos: Roll::new(),
         }
     }
 
     pub(super) fn end(&self) {
         // Relaxed: see `has_ended`.
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::reclaim) fn era(&self) -> usize {
+        // A model does not fork: nothing to explore. Relaxed: it changes only while nobody else is there.
+        if cfg!(loom) { 0 } else { self.era.load(Ordering::Relaxed) }
+    }
+
+    /// Whether a pin lasts that the collector knows nothing of.
+    pub(in crate::reclaim) fn is_held(&self) -> bool {
+        // Acquire: pair (10) of the limbo.
+        cfg!(not(loom)) && self.held.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether that is a pin of `thread`.
+    pub(in crate::reclaim) fn is_held_by(&self, thread: usize) -> bool {
+        // Relaxed: this thread's own, or none of its business.
+        cfg!(not(loom)) && self.held.load(Ordering::Relaxed) == thread
+    }
+
+    /// `thread`, the caller, has no such pin any more.
+    pub(in crate::reclaim) fn let_go(&self, thread: usize) {
+        if self.is_held_by(thread) {
+            // Release: pair (10) of the limbo.
+            self.held.store(0, Ordering::Release);
+        }
+    }
+
+    /// The thread that has such a pin is about to end.
+    pub(in crate::reclaim) fn hold_for_ever(&self) {
+        // Relaxed: it holds as before.
+        self.held.store(NOBODY, Ordering::Relaxed);
+    }
+
+    /// A new era begins, in which `thread` may have a pin of an earlier one.
+    ///
+    /// # Safety
+    /// There is no other thread.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(super) unsafe fn begin_era(&self, held: Option<usize>) {
+        // Relaxed, both: nobody else is there.
+        self.era.fetch_add(1, Ordering::Relaxed);
+        self.held.store(held.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// All limbos of the list are put on it again, and those of the roll that are not on it.
+    ///
+    /// # Safety
+    /// There is no other thread.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(super) unsafe fn renew_dirty(&self) {
+        // SAFETY: the caller's promise; the roll's limbos are alive.
+        unsafe { self.limbos.each(|bins| bins.set_dirty(false)) };
+        // Relaxed: nobody else is there.
+        let mut at = self.dirty.load(Ordering::Relaxed).cast_const();
+        // SAFETY: an entry of the list owns a reference to its limbo.
+        while let Some(bins) = unsafe { at.as_ref() } {
+            bins.set_dirty(true);
+            at = bins.next_dirty();
+        }
+        // SAFETY: as above.
+        unsafe { self.limbos.each(Bins::mark_dirty) };
     }
 
     pub(in crate::reclaim) fn push_dirty(&self, bins: &Bins) {

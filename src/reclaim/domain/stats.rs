@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::shared::clock;
 use super::{Domain, Shared};
+#[cfg(all(unix, not(any(miri, loom))))]
+use crate::reclaim::thread::ThreadRecord;
 use crate::sync::Ordering;
 
 /// What [`Domain::stats`] tells; each number is an estimate while other threads work.
@@ -31,6 +33,18 @@ impl Domain {
 }
 
 impl Shared {
+    /// Objects and bytes that were ever retired.
+    #[cfg(all(unix, not(any(miri, loom))))]
+    pub(super) fn retired(&self) -> (usize, usize) {
+        // Relaxed, both: statistics.
+        let objects = |record: &ThreadRecord| record.retired_objects.load(Ordering::Relaxed);
+        let bytes = |record: &ThreadRecord| record.retired_bytes.load(Ordering::Relaxed);
+        self.threads.iter().fold((0, 0), |sum, record| {
+            let record = &record.value;
+            (sum.0.wrapping_add(objects(record)), sum.1.wrapping_add(bytes(record)))
+        })
+    }
+
     pub(super) fn stats(&self) -> DomainStats {
         // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
         let disposed_objects = self.disposed_objects.load(Ordering::Relaxed);

@@ -3,10 +3,12 @@
 use core::cell::Cell;
 use core::ptr;
 
-use super::dispose::{Disposing, Graced};
+use super::dispose::Disposing;
 use super::link::{Link, Meta};
-use super::{Bins, SHARDS};
+use super::slot::Graced;
+use super::{Bins, SHARDS, Slot};
 use crate::reclaim::pinned::Pinned;
+use crate::reclaim::ready::SHARE;
 use crate::sync::{AtomicUsize, Ordering, fence, yield_now};
 
 /// An open stack is sealed when it reaches a multiple of this many blocks …
@@ -46,16 +48,24 @@ impl Bins {
         };
         // What is added here is taken off again by the chain's sum, so both count in units.
         let bytes = units * 16;
-        pinned.count_retired(bytes as usize);
+        let is_time = pinned.count_retired(bytes as usize);
         // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
         // come.
         if !self.dirty.load(Ordering::Acquire) {
             self.mark_dirty();
         }
         if meta.count() % BATCH == 0 || meta.passed(units, BATCH_BYTES) {
-            self.seal(pinned.shard() % SHARDS, pinned);
-            pinned.flush();
+            // (10) If not, the pin may be of the time before a fork, and what it defers would be lost.
+            if !self.shared.is_held() {
+                self.seal(pinned.shard() % SHARDS, pinned);
+                pinned.flush();
+            }
+            if is_time {
+                pinned.work(&self.shared, SHARE);
+            }
             self.shared.check_limit();
+        } else if is_time {
+            pinned.work(&self.shared, SHARE);
         }
     }
 
@@ -87,7 +97,7 @@ impl Bins {
 
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
-    fn mark_dirty(&self) {
+    pub(in crate::reclaim) fn mark_dirty(&self) {
         // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
         let phase = self.shared.marks.enter();
         let _leave = self.shared.marks.leave_on_drop(phase);
@@ -101,39 +111,29 @@ impl Bins {
         self.shared.push_dirty(self);
     }
 
-    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it. Disposes
-    /// of nothing.
+    /// Takes everything open and asks the collector for its grace period. False when no slot was free for it, or a pin lasts
+    /// that the collector knows nothing of. Disposes of nothing.
     fn seal(&self, shard: usize, pinned: &Pinned) -> bool {
-        let Some(slot) = self.reserve() else { return false };
+        if self.shared.is_held() {
+            return false;
+        }
+        let Some(slot) = self.sealed.iter().find(|slot| slot.reserve()) else { return false };
         // Before the chain is taken: whoever finds the stack empty because of this seal finds the count raised.
         let phase = self.shared.phases.enter();
         // (2) Acquire pairs with (1) of every block of the chain. Release continues (5).
         let chain = self.open[shard].swap(ptr::null_mut(), Ordering::AcqRel);
-        // (3)
-        self.sealed[slot].store(chain, Ordering::Release);
+        slot.fill(chain, phase);
         if chain.is_null() {
             self.shared.phases.leave(phase);
             return true;
         }
         // SAFETY: the caller's operation, or its place on the dirty list, holds a reference.
         unsafe { (self.retain)(self.whole) };
-        let bins = Graced(self.whole, slot, phase);
-        // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and takes
-        // the chain by a swap.
-        unsafe { pinned.defer(move || bins.call()) };
+        let slot = Graced(slot);
+        // SAFETY: the call may run at any time after this on any thread: it owns a reference to the limbo, and the slot,
+        // which nobody else touches before but the close.
+        unsafe { pinned.defer(move || slot.call()) };
         true
-    }
-
-    /// A slot of `sealed` for the caller alone.
-    fn reserve(&self) -> Option<usize> {
-        self.sealed.iter().position(|slot| {
-            // Relaxed load: a hint. Acquire on success: what the last user of the slot did comes before what the next
-            // one does; Relaxed on failure: nothing was learned.
-            slot.load(Ordering::Relaxed).is_null()
-                && slot
-                    .compare_exchange(ptr::null_mut(), RESERVED, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-        })
     }
 
     /// Runs `visit` unless the limbo is closed; a close waits until it has returned.
@@ -196,19 +196,13 @@ impl Bins {
         }
         for disposing in mine() {
             // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
-            unsafe { self.dispose_chain(&disposing.rest) };
+            unsafe { self.dispose_chain(&disposing.rest, disposing.below) };
         }
-        let chains = self.open.iter().map(|open| &**open).chain(self.sealed.iter());
-        for chain in chains {
-            // Acquire: pairs with (1) and (3).
-            let head = chain.swap(ptr::null_mut(), Ordering::Acquire);
-            if head != RESERVED {
-                // SAFETY: nobody reads blocks of this container any more, and the swap made the chain ours.
-                unsafe { self.dispose_chain(&Cell::new(head)) };
-            }
+        // Acquire: pairs with (1).
+        let open = self.open.iter().map(|open| open.swap(ptr::null_mut(), Ordering::Acquire));
+        for chain in open.chain(self.sealed.iter().map(Slot::empty)) {
+            // SAFETY: nobody reads blocks of this container any more, and a swap made the chain ours.
+            unsafe { self.dispose_chain(&Cell::new(chain), Meta::NONE) };
         }
     }
 }
-
-/// Marks a slot of `sealed` whose owner has not stored its chain yet.
-const RESERVED: *mut Link = ptr::without_provenance_mut(1);

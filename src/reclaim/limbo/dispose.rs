@@ -1,8 +1,6 @@
-//! The end of a chain: block by block, after its grace period or at the close.
+//! The end of a chain, or of a share of one: block by block, after its grace period or at the close.
 
 use core::cell::Cell;
-use core::ptr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Bins;
 use super::link::{Link, Meta};
@@ -10,12 +8,13 @@ use crate::reclaim::thread;
 use crate::sync::Ordering;
 
 impl Bins {
-    /// Disposes of a chain; `chain` is always the part that is still to come.
+    /// Disposes of a chain; `chain` is always the part that is still to come, and `below` what the block says that was below
+    /// its last one.
     ///
     /// # Safety
     /// The caller took the chain by a swap, and nobody reads its blocks any more.
-    pub(super) unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>) {
-        Rest { bins: self, chain, blocks: Cell::new(0), bytes: Cell::new(0) }.run();
+    pub(super) unsafe fn dispose_chain(&self, chain: &Cell<*mut Link>, below: Meta) {
+        Rest { bins: self, chain, below, blocks: Cell::new(0), bytes: Cell::new(0) }.run();
     }
 }
 
@@ -23,6 +22,7 @@ impl Bins {
 struct Rest<'a> {
     bins: &'a Bins,
     chain: &'a Cell<*mut Link>,
+    below: Meta,
     /// What was disposed of here. Counted on the way: the blocks are cold, and one look at each is enough.
     blocks: Cell<u64>,
     bytes: Cell<u64>,
@@ -37,7 +37,7 @@ impl Rest<'_> {
             let next = link.next.load(Ordering::Relaxed);
             let meta = link.meta.get();
             // SAFETY: as above.
-            let below = unsafe { next.as_ref() }.map_or(Meta::NONE, |below| below.meta.get());
+            let below = unsafe { next.as_ref() }.map_or(self.below, |below| below.meta.get());
             self.blocks.set(self.blocks.get() + 1);
             self.bytes.set(self.bytes.get() + meta.bytes_above(below));
             // Written before the block's own end, which may close the limbo and so take over the rest.
@@ -59,11 +59,15 @@ impl Drop for Rest<'_> {
 pub(in crate::reclaim) struct Disposing {
     pub(super) bins: *const Bins,
     pub(super) rest: Cell<*mut Link>,
+    pub(super) below: Meta,
+    /// Where it is counted, among the domain's phases.
+    #[cfg_attr(any(miri, loom, not(unix)), expect(dead_code, reason = "for the child of a fork"))]
+    pub(super) phase: usize,
     outer: *const Disposing,
 }
 
 impl Disposing {
-    pub(super) fn of_this_thread() -> impl Iterator<Item = &'static Self> {
+    pub(in crate::reclaim) fn of_this_thread() -> impl Iterator<Item = &'static Self> {
         let mut at = thread::disposing();
         core::iter::from_fn(move || {
             // SAFETY: null, or on this thread's stack further up, where it stays until the caller has returned.
@@ -73,55 +77,21 @@ impl Disposing {
         })
     }
 
-    /// Disposes of the chain `head`.
+    /// Disposes of the chain `head`, below whose last block was one that says `below`.
     ///
     /// # Safety
     /// As [`Bins::dispose_chain`]; the caller is in a visit.
-    unsafe fn run(bins: &Bins, head: *mut Link) {
+    pub(super) unsafe fn run(bins: &Bins, head: *mut Link, below: Meta, phase: usize) {
         struct Done(*const Disposing);
         impl Drop for Done {
             fn drop(&mut self) {
                 thread::set_disposing(self.0);
             }
         }
-        let this = Self { bins: bins.whole, rest: Cell::new(head), outer: thread::disposing() };
+        let this = Self { bins: bins.whole, rest: Cell::new(head), below, phase, outer: thread::disposing() };
         let _done = Done(this.outer);
         thread::set_disposing(&raw const this);
         // SAFETY: the caller's promise.
-        unsafe { bins.dispose_chain(&this.rest) };
-    }
-}
-
-/// A sealed chain on its way through the collector: limbo, slot, phase. Owns a reference to the limbo.
-pub(super) struct Graced(pub(super) *const Bins, pub(super) usize, pub(super) usize);
-
-// SAFETY: it travels to the thread that collects; the limbo is Sync, and the reference keeps it alive.
-unsafe impl Send for Graced {}
-
-impl Graced {
-    /// The grace period of the chain in the slot is over.
-    pub(super) fn call(self) {
-        let Self(bins, slot, phase) = self;
-        // A destructor must not unwind; if one does, it ends here: the collector would forget the other calls of its
-        // bag, and the thread's operation that happened to run this is none of the destructor's business.
-        let end = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the reference that `seal` took is given up only below.
-            let bins = unsafe { &*bins };
-            let _leave = bins.shared.phases.leave_on_drop(phase);
-            bins.visit(|bins| {
-                // (4) Acquire pairs with (3); null when the limbo was emptied by its close.
-                let chain = bins.sealed[slot].swap(ptr::null_mut(), Ordering::Acquire);
-                // SAFETY: sealed under a pin that has ended, with all others of its time; the swap made it ours.
-                unsafe { Disposing::run(bins, chain) };
-            });
-        }));
-        // The panic's message has been written. What it carries could panic in its own end, but not for ever.
-        if let Err(panic) = end
-            && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
-        {
-            core::mem::forget(again);
-        }
-        // SAFETY: the reference was ours, and nothing uses the limbo after this.
-        unsafe { Bins::release(bins) };
+        unsafe { bins.dispose_chain(&this.rest, below) };
     }
 }
