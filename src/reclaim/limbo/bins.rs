@@ -5,7 +5,7 @@ use core::ptr;
 
 use super::dispose::{Disposing, Graced};
 use super::link::{Link, Meta};
-use super::{Bins, SHARDS};
+use super::{Bins, SHARDS, Spared};
 use crate::reclaim::pinned::Pinned;
 use crate::sync::{AtomicUsize, Ordering, fence, yield_now};
 
@@ -18,6 +18,26 @@ impl Bins {
     /// See [`Limbo::retire`].
     #[inline]
     pub(super) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
+        // SAFETY: the caller's promise.
+        let meta = unsafe { self.push(pinned, block, kind, bytes) };
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
+            self.mark_dirty();
+        }
+        if meta.count() % BATCH == 0 || meta.passed(Meta::units(bytes), BATCH_BYTES) {
+            self.seal(pinned.shard() % SHARDS, pinned);
+            pinned.flush();
+            self.shared.check_limit();
+        }
+    }
+
+    /// Puts a block on an open stack. The result is what it says of itself and those below.
+    ///
+    /// # Safety
+    /// As [`Limbo::retire`]; the caller sees to it that the stack is swept.
+    #[inline]
+    pub(super) unsafe fn push(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) -> Meta {
         let open = &self.open[pinned.shard() % SHARDS];
         let units = Meta::units(bytes);
         // Acquire: pairs with (1); the head's `meta` is read.
@@ -47,16 +67,7 @@ impl Bins {
         // What is added here is taken off again by the chain's sum, so both count in units.
         let bytes = units * 16;
         pinned.count_retired(bytes as usize);
-        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
-        // come.
-        if !self.dirty.load(Ordering::Acquire) {
-            self.mark_dirty();
-        }
-        if meta.count() % BATCH == 0 || meta.passed(units, BATCH_BYTES) {
-            self.seal(pinned.shard() % SHARDS, pinned);
-            pinned.flush();
-            self.shared.check_limit();
-        }
+        meta
     }
 
     pub(in crate::reclaim) fn next_dirty(&self) -> *const Self {
@@ -87,11 +98,11 @@ impl Bins {
 
     /// Puts the limbo on the domain's dirty list, unless it is there.
     #[cold]
-    fn mark_dirty(&self) {
+    pub(super) fn mark_dirty(&self) {
         // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
         let phase = self.shared.marks.enter();
         let _leave = self.shared.marks.leave_on_drop(phase);
-        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // AcqRel: Release (8), (9), and so that the sweep that clears the flag sees what was retired before; Acquire, so
         // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
@@ -159,8 +170,11 @@ impl Bins {
     pub(in crate::reclaim) fn sweep(&self, pinned: &Pinned) -> bool {
         let mut all = true;
         self.visit(|bins| {
-            // (5) Acquire: what was retired before the flag was set is seen by the seals below.
+            // (5), (9) Acquire: what was retired, or spared, before the flag was set is seen below.
             bins.dirty.swap(false, Ordering::AcqRel);
+            let spared = Spared { bins, pinned: Some(pinned) };
+            // SAFETY: the function that was stored for this limbo.
+            let left = unsafe { (bins.retire_spared)(bins.whole, &spared) };
             for (shard, open) in bins.open.iter().enumerate() {
                 // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
                 // `seal`. Relaxed on failure: `seal` looks again.
@@ -168,8 +182,10 @@ impl Bins {
                 let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
-            if !all {
+            if left || !all {
                 bins.mark_dirty();
+            }
+            if !all {
                 bins.shared.count_unsealed();
             }
         });
@@ -194,6 +210,9 @@ impl Bins {
         while self.busy.load(Ordering::Acquire) != inside {
             yield_now();
         }
+        let spared = Spared { bins: self, pinned: None };
+        // SAFETY: the function that was stored for this limbo.
+        let _nothing_is_left = unsafe { (self.retire_spared)(self.whole, &spared) };
         for disposing in mine() {
             // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
             unsafe { self.dispose_chain(&disposing.rest) };
