@@ -169,6 +169,36 @@ fn old_tables_come_back() {
     rig.end();
 }
 
+/// A map that is only read: what an ended thread had named goes with the next barrier.
+#[test]
+fn a_barrier_frees_the_tables_of_ended_threads() {
+    let rig = Rig::new();
+    (0..32).for_each(|key| rig.insert(key));
+    assert_eq!(unsafe { conex_map_reserve(rig.map(), scaled(8_000)) }, CONEX_OK);
+    let large = rig.buckets() as isize * 64;
+    let gate = Barrier::new(2);
+    thread::scope(|scope| {
+        let user = scope.spawn(|| {
+            assert_eq!(rig.get(0), Some(0));
+            gate.wait();
+            gate.wait();
+        });
+        gate.wait();
+        assert_eq!(unsafe { conex_map_shrink(rig.map()) }, CONEX_OK);
+        // This thread comes to the new table while the other one still names the old one.
+        assert_eq!(rig.get(0), Some(0));
+        rig.barrier();
+        assert!(rig.outstanding() > large, "nothing was held: the test tests nothing");
+        gate.wait();
+        // Its slots are empty when it has ended, which the scope alone does not wait for.
+        user.join().expect("no panic");
+    });
+    (0..32).for_each(|key| assert_eq!(rig.get(key), Some(key)));
+    rig.barrier();
+    assert!(rig.outstanding() < 8192, "{} bytes, {large} of the old table", rig.outstanding());
+    rig.end();
+}
+
 /// Threads that stopped using the map at different sizes each keep the table that they saw, which the map outgrows.
 #[test]
 fn idle_threads_hold_back_two_tables() {

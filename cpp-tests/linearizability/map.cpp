@@ -1,6 +1,8 @@
 #include <conex/conex.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "record.hpp"
 
@@ -22,6 +24,8 @@ public:
 
     void run(Thread& thread) override {
         if (thread.random(24) == 0) return resize(thread);
+        if (thread.random(12) == 0) return batch(thread);
+        if (thread.random(16) == 0) return all(thread);
         const std::uint64_t number = thread.random(kKeys), value = thread.value();
         const Key key(number);
         const auto seen = [](std::uint64_t v, bool is) { return is ? static_cast<std::int64_t>(v) : kNothing; };
@@ -129,6 +133,100 @@ private:
         std::memcpy(value, &d.value, 8);
         d.left = static_cast<std::int64_t>(d.value);
         return CONEX_STORE;
+    }
+
+    static Entry entry(const char* name, std::vector<std::uint64_t> args) {
+        Entry made;
+        made.name = name;
+        made.args = std::move(args);
+        return made;
+    }
+
+    // A batch is as many operations as it has keys.
+    void batch(Thread& thread) {
+        const std::uint64_t first = thread.random(kKeys), n = 1 + thread.random(4), kind = thread.random(3);
+        const char* const names[] = {"get", "insert", "remove"};
+        std::vector<Key> keys;
+        std::vector<conex_bytes> strings;
+        std::vector<std::uint64_t> words, values(n);
+        std::vector<conex_status> statuses(n);
+        std::vector<Entry> entries;
+        keys.reserve(n);
+        for (std::uint64_t i = 0; i < n; ++i) {
+            const std::uint64_t number = (first + i) % kKeys;
+            keys.emplace_back(number);
+            strings.push_back({keys[i].bytes, keys[i].size});
+            words.push_back(number);
+            if (kind == 1) values[i] = thread.value();
+            entries.push_back(entry(names[kind], kind == 1 ? std::vector{number, values[i]} : std::vector{number}));
+        }
+        const void* const at = Bytes ? static_cast<const void*>(strings.data()) : words.data();
+        log(thread, std::move(entries), [&](auto& answers) {
+            if (kind == 0) MUST(conex_map_get_n(map_, at, n, values.data(), statuses.data(), nullptr));
+            if (kind == 1) MUST(conex_map_insert_n(map_, at, values.data(), n, statuses.data(), nullptr));
+            if (kind == 2) MUST(conex_map_remove_n(map_, at, n, statuses.data(), nullptr));
+            for (std::uint64_t i = 0; i < n; ++i) {
+                const bool ok = statuses[i] == CONEX_OK;
+                if (kind == 0) answers[i].answer.push_back(ok ? static_cast<std::int64_t>(values[i]) : kNothing);
+                else answers[i].answer.push_back(ok);
+                // Whose answer says less than that of `insert` and `remove`.
+                if (kind == 1) answers[i].name = "insert_one";
+                if (kind == 2) answers[i].name = "remove_one";
+            }
+        });
+    }
+
+    // What works on all entries is an operation on each key, at a moment of its own.
+    void all(Thread& thread) {
+        const std::uint64_t kind = thread.random(4);
+        const char* const names[] = {"get", "get", "retain_even", "clear"};
+        std::vector<Entry> entries;
+        for (std::uint64_t number = 0; number < kKeys; ++number) entries.push_back(entry(names[kind], {number}));
+        std::uint64_t cursor = 0;
+        Seen seen;
+        log(thread, std::move(entries), [&](auto& answers) {
+            if (kind == 0) MUST(conex_map_for_each(map_, visit, &seen));
+            if (kind == 1) {
+                for (;;) {
+                    const auto status = conex_map_scan(map_, &cursor, 2, visit, &seen);
+                    MUST(status);
+                    if (status == CONEX_EMPTY) break;
+                }
+            }
+            if (kind == 2) MUST(conex_map_retain(map_, keep, nullptr, nullptr));
+            if (kind == 3) MUST(conex_map_clear(map_));
+            for (std::uint64_t number = 0; kind < 2 && number < kKeys; ++number) answers[number].answer.push_back(seen.values[number]);
+        });
+    }
+
+    struct Seen {
+        std::int64_t values[kKeys];
+        Seen() { std::fill(std::begin(values), std::end(values), kNothing); }
+    };
+
+    // The number of a key of the history; of one that only makes the map grow, kKeys or more.
+    static std::uint64_t number_of(const void* key, std::size_t size) {
+        std::uint64_t number = size;
+        if (!Bytes) std::memcpy(&number, key, 8);
+        return number;
+    }
+
+    static std::int32_t visit(const void* key, std::size_t size, const void* value, void* ctx) {
+        const std::uint64_t number = number_of(key, size);
+        if (number >= kKeys) return 0;
+        auto& seen = static_cast<Seen*>(ctx)->values[number];
+        if (seen != kNothing) {
+            std::fprintf(stderr, "record: key %llu was met twice\n", static_cast<unsigned long long>(number));
+            std::abort();
+        }
+        std::memcpy(&seen, value, 8);
+        return 0;
+    }
+
+    static std::int32_t keep(const void* key, std::size_t size, const void* value, void*) {
+        std::uint64_t now = 0;
+        std::memcpy(&now, value, 8);
+        return number_of(key, size) >= kKeys || now % 2 == 0;
     }
 
     void resize(Thread& thread) {

@@ -73,6 +73,24 @@ protected:
         }
         thread.log.push_back(std::move(entry));
     }
+
+    // The same for a call that is several operations, each of which takes effect at a moment of its own.
+    template <typename Call>
+    static void log(Thread& thread, std::vector<Entry> entries, Call call) {
+        for (Entry& entry : entries) entry.answer.reserve(8);
+        std::uint64_t start = 0, end = 0;
+        {
+            const Interruption interruption(thread);
+            start = stamp();
+            call(entries);
+            end = stamp();
+        }
+        for (Entry& entry : entries) {
+            entry.start = start;
+            entry.end = end;
+            thread.log.push_back(std::move(entry));
+        }
+    }
 };
 
 struct Kind {

@@ -18,8 +18,14 @@ use super::header::Header;
 use super::node::Node;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Cells of a bucket. One under loom, whose state space does not forgive.
-pub(super) const CELLS: usize = if cfg!(loom) { 1 } else { 3 };
+/// Cells of a bucket. One under loom, whose state space does not forgive; two in the models that need them.
+pub(super) const CELLS: usize = if cfg!(all(loom, conex_small)) {
+    2
+} else if cfg!(loom) {
+    1
+} else {
+    3
+};
 /// Value words of a bucket.
 pub(super) const LANES: usize = CELLS + 1;
 
@@ -255,6 +261,14 @@ impl Bucket {
     pub(super) fn write_value(&self, lane: usize, value: u64) {
         // (2) Release: as in `write_key`.
         self.lanes[lane].store(value, Ordering::Release);
+    }
+
+    /// In a model: whether nobody has a cell reserved, or the lane claimed.
+    #[cfg(all(test, loom))]
+    pub(super) fn is_settled(&self) -> bool {
+        let header = self.load();
+        let settled = |cell| header.valid() >> cell & 1 == 1 || self.key(cell) == FREE;
+        !header.is_claimed() && (0..CELLS).all(settled)
     }
 
     /// Gives a cell back: one that the caller reserved, or that its header change made invalid.

@@ -6,7 +6,6 @@ use super::bucket::{CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
-use super::parked::Parked;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
@@ -17,7 +16,6 @@ pub(super) struct Engine<C: Codec> {
     pub(super) current: AtomicPtr<Table>,
     pub(super) limbo: Limbo<Memory<C>>,
     pub(super) hazards: Hazards,
-    pub(super) parked: Parked,
     pub(super) growths: AtomicU64,
     pub(super) shrinks: AtomicU64,
     pub(super) count: Count,
@@ -35,13 +33,12 @@ impl<C: Codec> Engine<C> {
     ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
         let hazards = if C::UNPINNED { Hazards::new(domain) } else { Hazards::unused(domain) };
-        let limbo = Limbo::new(domain, Memory::new(allocator, codec))?;
+        let limbo = Limbo::new(domain, Memory::new(allocator, codec, hazards.number()))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
         Ok(Self {
             current: AtomicPtr::new(table.as_ptr()),
             limbo,
             hazards,
-            parked: Parked::new(),
             growths: AtomicU64::new(0),
             shrinks: AtomicU64::new(0),
             count: Count::new(),
@@ -188,8 +185,7 @@ impl<C: Codec> Drop for Engine<C> {
             // SAFETY: in the chain of the current table, so not retired; nobody uses it any more.
             unsafe { Table::release(at.as_ptr(), self.allocator()) };
         }
-        // SAFETY: parked, so not retired; slots that name it are of threads that use the map no more.
-        self.parked.take(|table| unsafe { Table::release(table.as_ptr(), self.allocator()) });
+        // What is parked goes with the limbo: a sweep of the domain may have it in its hands, and the limbo waits for that.
         // SAFETY: nobody counts any more: what the limbo disposes of from now on has been counted.
         unsafe { self.count.free(self.allocator()) };
     }

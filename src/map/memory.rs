@@ -4,9 +4,10 @@ use core::ptr::NonNull;
 
 use super::bucket::Pair;
 use super::node::Node;
+use super::parked::Parked;
 use super::table::Table;
 use crate::mem::Allocator;
-use crate::reclaim::{Dispose, Limbo, Link, Pinned};
+use crate::reclaim::{Dispose, Limbo, Link, Pinned, Spared};
 use crate::sync::{AtomicUsize, Ordering, fence};
 
 const TABLE: u8 = 0;
@@ -45,6 +46,9 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
 pub(super) struct Memory<C> {
     pub(super) allocator: Allocator,
     pub(super) codec: C,
+    pub(super) parked: Parked,
+    /// That of the map's hazards.
+    lane: usize,
     /// Bytes of tables that were retired and not freed yet.
     retired_tables: AtomicUsize,
     /// How many nodes were freed.
@@ -52,8 +56,27 @@ pub(super) struct Memory<C> {
 }
 
 impl<C: Codec> Memory<C> {
-    pub(super) fn new(allocator: Allocator, codec: C) -> Self {
-        Self { allocator, codec, retired_tables: AtomicUsize::new(0), frees: AtomicUsize::new(0) }
+    /// `lane` is that of the map's hazards.
+    pub(super) fn new(allocator: Allocator, codec: C, lane: usize) -> Self {
+        Self {
+            allocator,
+            codec,
+            parked: Parked::new(),
+            lane,
+            retired_tables: AtomicUsize::new(0),
+            frees: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts a table that is being retired. The result is its size.
+    fn count_retired(&self, table: NonNull<Table>) -> usize {
+        // SAFETY: not freed: it is only now retired.
+        let table = unsafe { table.as_ref() };
+        table.note_retired();
+        let bytes = Table::bytes(table.log2());
+        // Relaxed: as in `retired_tables`.
+        self.retired_tables.fetch_add(bytes, Ordering::Relaxed);
+        bytes
     }
 
     /// Bytes of tables that readers still hold back.
@@ -68,6 +91,12 @@ impl<C: Codec> Memory<C> {
     pub(super) fn frees(&self) -> usize {
         // (11) Acquire: whoever sees a free counted sees that its node has left the header.
         self.frees.load(Ordering::Acquire)
+    }
+
+    /// A node is about to be freed.
+    pub(super) fn count_free(&self) {
+        // (11) Release: the node has left the header, by what happened before its retirement.
+        self.frees.fetch_add(1, Ordering::Release);
     }
 
     /// Whether there have been no more frees, for a caller that has validated a header since.
@@ -96,8 +125,7 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
             }
             NODE => {
                 if C::UNPINNED {
-                    // (11) Release: the node has left the header, by what happened before its retirement.
-                    self.frees.fetch_add(1, Ordering::Release);
+                    self.count_free();
                 }
                 // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
                 unsafe { Node::release(block.cast(), &self.allocator) };
@@ -105,6 +133,16 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
             // SAFETY: the caller's promise, passed on.
             kind => unsafe { self.codec.dispose(&self.allocator, block, kind) },
         }
+    }
+
+    fn retire_spared(&self, spared: &Spared<'_>) -> bool {
+        let is_named = |table| spared.is_named(self.lane, table);
+        self.parked.settle(is_named, |table| {
+            let bytes = self.count_retired(table);
+            // SAFETY: it was parked, so it is unlinked; no slot names it, or nobody uses the map any more; and nobody else
+            // has it. A table starts with a link.
+            unsafe { spared.retire(table.as_ptr().cast(), TABLE, bytes) };
+        })
     }
 }
 
@@ -117,12 +155,7 @@ pub(super) unsafe fn retire_table<C: Codec>(
     pinned: &Pinned,
     table: NonNull<Table>,
 ) {
-    // SAFETY: not freed: it is only now retired.
-    let this = unsafe { table.as_ref() };
-    this.note_retired();
-    let bytes = Table::bytes(this.log2());
-    // Relaxed: as in `retired_tables`.
-    limbo.memory().retired_tables.fetch_add(bytes, Ordering::Relaxed);
+    let bytes = limbo.memory().count_retired(table);
     // SAFETY: the caller's promise; a table starts with a link.
     unsafe { limbo.retire(pinned, table.as_ptr().cast(), TABLE, bytes) };
 }

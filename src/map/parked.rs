@@ -11,7 +11,9 @@
 //!
 //! A slot can also change without a word to the map: when its thread ends, or goes over to another container on the same
 //! lane; and a thread that uses the map under pins alone leaves its slot as it is. For these, one in [`LOOK`] changes of
-//! each thread looks here, and so does whoever asks for the figures, for room, or for a smaller table.
+//! each thread looks here, and so does whoever asks for the figures, for room, or for a smaller table. In a map that is only
+//! read nobody does; so its limbo is marked as one that spares something, and each sweep of the domain, by a flush or a
+//! barrier, looks here, too.
 //!
 //! At most two tables stay for each thread that stands still outside of operations: its slots name no more. One that
 //! stands still in the middle of this module's work has a list in its hands, and a pin, which holds back all tables that
@@ -73,8 +75,40 @@ impl Parked {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Gives the tables to `free` that are not `named` any more, and that no other thread has in its hands. True: some are
+    /// left.
+    pub(super) fn settle(
+        &self,
+        mut named: impl FnMut(*mut Table) -> bool,
+        mut free: impl FnMut(NonNull<Table>),
+    ) -> bool {
+        while self.any() {
+            // (9) Acquire: the slots as they are when this many changes have been counted, or later.
+            let changes = self.changes.load(Ordering::Acquire);
+            let mut left = false;
+            self.take(|table| {
+                // What this changes in the calling thread's slots is not counted as a change: while the table is in this
+                // thread's hands, nobody else looks for it.
+                if named(table.as_ptr()) {
+                    left = true;
+                    // SAFETY: it was parked, and the calling thread took it.
+                    unsafe { self.put(table) };
+                } else {
+                    free(table);
+                }
+            });
+            // (10) SeqCst: after the tables were put back, before the look whether a slot has changed meanwhile.
+            fence(Ordering::SeqCst);
+            // Relaxed: the next round acquires.
+            if !left || self.changes.load(Ordering::Relaxed) == changes {
+                return left;
+            }
+        }
+        false
+    }
+
     /// Takes out every table and calls `each` with it.
-    pub(super) fn take(&self, mut each: impl FnMut(NonNull<Table>)) {
+    fn take(&self, mut each: impl FnMut(NonNull<Table>)) {
         for list in &self.lists {
             // Relaxed: a hint, as in `bytes`.
             if list.load(Ordering::Relaxed).is_null() {
@@ -131,15 +165,10 @@ impl<C: Codec> Engine<C> {
     /// # Safety
     /// The calling thread has unlinked it.
     pub(super) unsafe fn let_go(&self, pinned: &Pinned, table: NonNull<Table>) {
-        if C::UNPINNED {
-            // An operation of this thread further up may use the table still. It is pinned.
-            self.hazards.lane().leave(table.as_ptr());
-            self.hazards.before_scan();
-            if self.hazards.named(table.as_ptr()) {
-                // SAFETY: the caller's promise.
-                unsafe { self.parked.put(table) };
-                return self.settle(pinned);
-            }
+        if C::UNPINNED && self.is_named(table.as_ptr()) {
+            // SAFETY: the caller's promise.
+            unsafe { self.parked().put(table) };
+            return self.settle(pinned);
         }
         // SAFETY: unlinked, by the only thread that did so, and no slot names it.
         unsafe { retire_table(&self.limbo, pinned, table) };
@@ -150,38 +179,34 @@ impl<C: Codec> Engine<C> {
     #[inline(always)]
     pub(super) fn is_time_to_settle(&self, index: usize) -> bool {
         // In a model, which makes far fewer changes, only more to explore.
-        cfg!(not(loom)) && self.parked.any() && self.count.tick(index).is_multiple_of(LOOK)
+        cfg!(not(loom)) && self.parked().any() && self.count.tick(index).is_multiple_of(LOOK)
     }
 
-    /// Retires the parked tables that no slot names any more, and no other thread has in its hands. The calling thread's
-    /// own slots keep none. May run users' destructors and the allocator's hook.
+    /// Retires the parked tables that no slot names any more. The calling thread's own slots keep none. May run users'
+    /// destructors and the allocator's hook.
     #[cold]
     pub(super) fn settle(&self, pinned: &Pinned) {
-        let lane = self.hazards.lane();
-        while self.parked.any() {
-            // (9) Acquire: the slots as they are when this many changes have been counted, or later.
-            let changes = self.parked.changes.load(Ordering::Acquire);
-            let mut kept = false;
-            self.hazards.before_scan();
-            self.parked.take(|table| {
-                // As in `let_go`. Not counted as a change: while it is in this thread's hands, nobody else looks for it.
-                lane.leave(table.as_ptr());
-                if self.hazards.named(table.as_ptr()) {
-                    kept = true;
-                    // SAFETY: it was parked, and the calling thread took it.
-                    unsafe { self.parked.put(table) };
-                } else {
-                    // SAFETY: unlinked before it was parked; the calling thread took it; no slot names it.
-                    unsafe { retire_table(&self.limbo, pinned, table) };
-                }
-            });
-            // (10) SeqCst: after the tables were put back, before the look whether a slot has changed meanwhile.
-            fence(Ordering::SeqCst);
-            // Relaxed: the next round acquires.
-            if !kept || self.parked.changes.load(Ordering::Relaxed) == changes {
-                return;
-            }
+        let left = self.parked().settle(
+            |table| self.is_named(table),
+            // SAFETY: unlinked before it was parked; the calling thread took it; no slot names it.
+            |table| unsafe { retire_table(&self.limbo, pinned, table) },
+        );
+        if left {
+            self.limbo.spares();
         }
+    }
+
+    /// Whether the slot of another thread names the table, which was unlinked before. This thread's own do not any more: an
+    /// operation further up that still uses the table is pinned.
+    fn is_named(&self, table: *mut Table) -> bool {
+        self.hazards.lane().leave(table);
+        self.hazards.before_scan();
+        self.hazards.named(table)
+    }
+
+    #[inline(always)]
+    pub(super) fn parked(&self) -> &Parked {
+        &self.limbo.memory().parked
     }
 
     /// The current table, protected by the calling thread's slot, which names another one.
@@ -190,7 +215,7 @@ impl<C: Codec> Engine<C> {
         loop {
             lane.clear(NEXT);
             lane.protect(CURRENT, &self.current);
-            if self.parked.slots_changed() {
+            if self.parked().slots_changed() {
                 self.settle(&self.pin());
             }
             // If the map has moved on meanwhile, or other code has used the lane, the slots change once more.

@@ -180,7 +180,7 @@ impl<C: Codec> Engine<C> {
         Stats {
             entries: self.count.entries(),
             buckets: table.len(),
-            bytes: bytes(table) + next.map_or(0, bytes) + self.parked.bytes() + self.count.bytes(),
+            bytes: bytes(table) + next.map_or(0, bytes) + self.parked().bytes() + self.count.bytes(),
             // Relaxed: statistics.
             growths: self.growths.load(Ordering::Relaxed),
             // Relaxed: statistics.

@@ -35,7 +35,8 @@ use crate::reclaim::Lane;
 use crate::sync::Ordering;
 
 /// Why a look at a bucket gave no answer.
-enum Elsewhere {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
     /// The entry, if there is one, is in the next table.
     Moved,
     /// It may be in the overflow node.
@@ -84,7 +85,7 @@ impl<C: Codec> Engine<C> {
 
     /// Looks for the entry in one bucket, of a table that the calling thread protects.
     #[inline(always)]
-    fn look(
+    pub(super) fn look(
         &self,
         table: &Table,
         bucket: &Bucket,

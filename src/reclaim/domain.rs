@@ -223,7 +223,8 @@ impl Domain {
         unsafe { self.core.retired.retire(&pinned, block, Retired::COUNTED, bytes) };
     }
 
-    /// Seals what was retired, tries to move the clock on, and frees all that is ready. One step, which never waits.
+    /// Seals what was retired, and what maps kept because a thread named it that does not any more; tries to move the clock
+    /// on, and frees all that is ready. One step, which never waits.
     ///
     /// Progress: lock-free. May run destructors and retire callbacks on this thread.
     pub fn flush(&self) {

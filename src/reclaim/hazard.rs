@@ -72,11 +72,29 @@ struct Slots {
     pace: Pace,
 }
 
+impl Slots {
+    /// This thread does not use `block` any more, in whatever role.
+    fn leave(&self, block: *mut ()) {
+        for slot in &self.slots {
+            // Relaxed: only this thread writes the slot.
+            if ptr::eq(slot.load(Ordering::Relaxed), block) {
+                // (3)
+                slot.store(ptr::null_mut(), Ordering::Release);
+            }
+        }
+    }
+}
+
 /// The slots of one thread.
 #[derive(Default)]
 pub(super) struct Lanes([Slots; LANES]);
 
 impl Lanes {
+    /// As [`Lane::leave`], for a container of this lane.
+    pub(super) fn leave<T>(&self, lane: usize, block: *mut T) {
+        self.0[lane].leave(block.cast());
+    }
+
     /// Protects nothing any more.
     pub(super) fn clear(&self) {
         for slot in self.0.iter().flat_map(|lane| &lane.slots) {
@@ -111,6 +129,11 @@ impl Hazards {
         Self { domain: domain.clone(), shared: &raw const **domain.shared(), lane: 0 }
     }
 
+    /// The lane that the container has been given.
+    pub(crate) fn number(&self) -> usize {
+        self.lane
+    }
+
     /// Whether the two containers share the slots of each thread.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn share_a_lane(&self, other: &Self) -> bool {
@@ -129,8 +152,7 @@ impl Hazards {
 
     /// Before [`Hazards::named`], after the blocks to be asked for were unlinked.
     pub(crate) fn before_scan(&self) {
-        // (2)
-        fence(Ordering::SeqCst);
+        before_scan();
     }
 
     /// Whether a thread protects `block`, or may be about to find that it came too late. If not, no thread will: the
@@ -138,11 +160,21 @@ impl Hazards {
     ///
     /// The block was unlinked from all pointers that it is protected through, then [`Hazards::before_scan`] was called.
     pub(crate) fn named<T>(&self, block: *mut T) -> bool {
-        let lane = self.lane;
-        let slots = self.domain.shared().threads.iter().flat_map(|record| &record.value.lanes.0[lane].slots);
-        // (4) Acquire: pairs with (3).
-        slots.map(|slot| slot.load(Ordering::Acquire)).any(|named| ptr::eq(named, block.cast()))
+        named(self.domain.shared(), self.lane, block)
     }
+}
+
+/// See [`Hazards::before_scan`].
+pub(super) fn before_scan() {
+    // (2)
+    fence(Ordering::SeqCst);
+}
+
+/// See [`Hazards::named`].
+pub(super) fn named<T>(shared: &Shared, lane: usize, block: *mut T) -> bool {
+    let slots = shared.threads.iter().flat_map(|record| &record.value.lanes.0[lane].slots);
+    // (4) Acquire: pairs with (3).
+    slots.map(|slot| slot.load(Ordering::Acquire)).any(|named| ptr::eq(named, block.cast()))
 }
 
 /// The calling thread's slots for one container.
@@ -306,12 +338,6 @@ impl Lane<'_> {
 
     /// This thread does not use `block` any more, in whatever role.
     pub(crate) fn leave<T>(&self, block: *mut T) {
-        for role in [Role::Head, Role::Tail] {
-            // Relaxed: only this thread writes the slot.
-            if ptr::eq(self.slot(role).load(Ordering::Relaxed), block.cast()) {
-                // (3)
-                self.slot(role).store(ptr::null_mut(), Ordering::Release);
-            }
-        }
+        self.slots().leave(block.cast());
     }
 }

@@ -44,6 +44,8 @@
 //!   read under that pin comes before what is sealed now is disposed of.
 //! - (8) the Release half of the swap that sets `dirty` → the Acquire load of it in `retire`: a retirer that leaves the
 //!   marking to another thread has seen that thread counted in `marks`, and so has every barrier after it.
+//! - (11) the swap that sets `dirty` after something was spared → the sweep's clearing of it before it asks for what is
+//!   spared: either it finds that, or the swap comes after the clearing and marks the limbo anew.
 //! - (7) the Release store of a retired block's link → Acquire loads of that link by readers that still walk over it.
 //!
 //! # Progress
@@ -59,6 +61,7 @@ mod dispose;
 mod fork;
 mod link;
 mod slot;
+mod spared;
 
 use core::ptr;
 
@@ -68,6 +71,7 @@ pub(super) use dispose::Disposing;
 pub(crate) use link::Link;
 pub(super) use link::Meta;
 pub(super) use slot::Slot;
+pub(crate) use spared::Spared;
 
 use super::domain::{Domain, Shared};
 use super::pinned::Pinned;
@@ -94,6 +98,14 @@ pub(crate) unsafe trait Dispose: Send + Sync {
     /// # Safety
     /// The block was retired to this limbo, nobody can reach it any more, and this is the only call for it.
     unsafe fn dispose(&self, block: *mut Link, kind: u8);
+
+    /// Retires what the container has unlinked and *spared* so far, because a hazard named it, as far as that is over. True:
+    /// some is left, and the next sweep asks again. Runs nobody else's code, except in the limbo's drop, where all of it goes.
+    ///
+    /// Called by the domain's sweeps that come to this limbo, as each does after [`Limbo::spares`], and by the limbo's drop.
+    fn retire_spared(&self, _spared: &Spared<'_>) -> bool {
+        false
+    }
 }
 
 /// The untyped part of a limbo, as the domain's lists and the deferred calls see it.
@@ -110,6 +122,7 @@ pub(super) struct Bins {
     /// The same `Bins`, as a pointer into the whole `Inner`, which a reference to the part is not.
     whole: *const Bins,
     dispose: unsafe fn(*const Bins, *mut Link, u8),
+    retire_spared: unsafe fn(*const Bins, &Spared<'_>) -> bool,
     /// Takes, or gives up, one reference to the whole `Inner`.
     retain: unsafe fn(*const Bins),
     release: unsafe fn(*const Bins),
@@ -162,6 +175,7 @@ impl<D: Dispose> Owned<D> {
             shared: shared.clone(),
             whole: ptr::null(),
             dispose: dispose_of::<D>,
+            retire_spared: retire_spared_of::<D>,
             retain: retain::<D>,
             release: release::<D>,
         };
@@ -255,6 +269,18 @@ impl<D: Dispose> Limbo<D> {
         // SAFETY: the caller's promise.
         unsafe { self.owned.retire(pinned, block, kind, bytes) };
     }
+
+    /// The container spares something that it has unlinked: from now on sweeps of the domain ask for it, until
+    /// [`Dispose::retire_spared`] says that nothing is left. To be called again whenever more is spared, afterwards.
+    pub(crate) fn spares(&self) {
+        self.owned.inner.bins.mark_dirty();
+    }
+}
+
+unsafe fn retire_spared_of<D: Dispose>(bins: *const Bins, spared: &Spared<'_>) -> bool {
+    // SAFETY: as in `dispose_of`.
+    let inner = unsafe { &*bins.cast::<Inner<D>>() };
+    inner.dispose.retire_spared(spared)
 }
 
 unsafe fn dispose_of<D: Dispose>(bins: *const Bins, block: *mut Link, kind: u8) {

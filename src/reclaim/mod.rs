@@ -81,7 +81,7 @@ pub use guard::Guard;
 pub(crate) use guard::Owner;
 pub(crate) use hazard::{Hazards, Lane, Role};
 pub use hazard_pointer::HazardPointer;
-pub(crate) use limbo::{Dispose, Limbo, Link};
+pub(crate) use limbo::{Dispose, Limbo, Link, Spared};
 pub(crate) use pinned::Pinned;
 #[cfg(not(loom))]
 pub use retired::Node;

@@ -2,7 +2,7 @@
 
 use crate::check::contents;
 use crate::scenario::{Codec, Mutant, Op};
-use crate::state::{ABSENT, Act, Header, IN_NODE, Life, Node, Pc, fault};
+use crate::state::{ABSENT, Act, Attempt, Header, IN_NODE, Life, Node, Pc, fault};
 use crate::step::{Done, Step};
 
 impl Step<'_> {
@@ -38,17 +38,17 @@ impl Step<'_> {
             if self.sc.has(Mutant::EntryRetiredBeforeCas) && th.hit != 0 {
                 self.retire_value(th.val)?;
             }
-            if th.act == Act::Unclaim {
-                self.leave();
-            } else {
-                self.again();
+            match th.act {
+                Act::Unclaim => self.leave(),
+                _ if th.attempt == Attempt::First => self.anew(),
+                _ => self.again(),
             }
             return Ok(());
         }
         let old_entries = contents(self.sc, &self.s, bucket).collect::<Vec<_>>();
         let shape = self.shape_after(now);
         let version = self.s.version(bucket);
-        let kept = th.act.keeps_node() && !self.spent(now);
+        let kept = th.act.keeps_node() && (th.attempt == Attempt::First || !self.spent(now));
         let next = if th.node != 0 {
             let node = usize::from(th.node - 1);
             self.s.nodes[node].life = Life::Live;

@@ -15,4 +15,5 @@ pub mod state;
 pub mod step;
 pub mod suite;
 pub mod thread;
+pub mod words;
 pub mod write;

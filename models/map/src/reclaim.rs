@@ -1,6 +1,6 @@
 //! Memory: who makes and retires nodes, entries and tables, and when they may go.
 
-use crate::scenario::Codec;
+use crate::scenario::{Codec, Mutant};
 use crate::state::{Life, Node, Thread, fault};
 use crate::step::{Done, Step};
 
@@ -58,19 +58,25 @@ impl Step<'_> {
     /// Lets go of what this thread has held back.
     pub fn unpin(&mut self) {
         let gone = !(1 << self.t);
+        // True: this was the last one, and it is freed.
         let quit = |life: &mut Life| {
-            if let Life::Retired(pinned) = life {
-                *pinned &= gone;
-                if *pinned == 0 {
-                    *life = Life::Free;
-                }
+            let Life::Retired(pinned) = life else { return false };
+            *pinned &= gone;
+            let free = *pinned == 0;
+            if free {
+                *life = Life::Free;
             }
-            *life == Life::Free
+            free
         };
+        let mut freed = false;
         for node in &mut self.s.nodes {
             if quit(&mut node.life) {
                 *node = Node::default();
+                freed = true;
             }
+        }
+        if freed && !self.sc.has(Mutant::FreesNotCounted) {
+            self.s.threads.iter_mut().for_each(|th| th.still = false);
         }
         self.s.entries.iter_mut().for_each(|life| _ = quit(life));
         self.s.tables.iter_mut().for_each(|table| _ = quit(&mut table.life));

@@ -95,7 +95,8 @@ impl Step<'_> {
             return fault(format!("reclamation: a table that is {:?} is retired", self.s.tables[table].life));
         }
         let freed = self.sc.has(Mutant::TableFreedAtOnce);
-        self.s.tables[table].life = if freed { Life::Free } else { Life::Retired(self.s.pinned()) };
+        self.s.tables[table].life =
+            if freed { Life::Free } else { Life::Retired(self.s.keepers(table as u8)) };
         Ok(())
     }
 }

@@ -119,6 +119,19 @@ pub enum Mutant {
     ScanMeetsWholeBucket,
     ScanNotValidated,
     ScanStaysInTable,
+    FirstKeepsCell,
+    FirstKeepsClaim,
+    FirstTakesClaimed,
+    FirstInFrozen,
+    FirstOnSpent,
+    FirstInMixedUnpinned,
+    FirstBeforeMoved,
+    FreesNotChecked,
+    FreesNotCounted,
+    FreesLoadedLate,
+    MissBesideANode,
+    NodeReadUnpinned,
+    NextUnchecked,
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +150,10 @@ pub struct Scenario {
     /// Readers of a frozen bucket that is not moved look whether the child is live, too. Without it they lean
     /// on the writers' rule: nobody works in a child before its own parent is moved.
     pub cautious: bool,
+    /// Changes begin with an attempt in the cells alone. Without it, as if that had come to nothing already.
+    pub attempts: bool,
+    /// A map of words: operations on keys begin without a pin.
+    pub words: bool,
     /// Overflow nodes that memory holds.
     pub nodes: usize,
     /// Changes under one node before the next needs a fresh one.
@@ -165,6 +182,8 @@ impl Scenario {
             eager: false,
             count_max: 1,
             cautious: false,
+            attempts: false,
+            words: false,
             nodes: MAX_NODES,
             mutant: None,
         }
@@ -188,6 +207,21 @@ impl Scenario {
 
     pub fn eager(mut self) -> Self {
         self.eager = true;
+        self
+    }
+
+    pub fn first(mut self) -> Self {
+        self.attempts = true;
+        self
+    }
+
+    pub fn words(mut self) -> Self {
+        self.words = true;
+        self.first()
+    }
+
+    pub fn counts(mut self, count_max: u8) -> Self {
+        self.count_max = count_max;
         self
     }
 

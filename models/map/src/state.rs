@@ -5,7 +5,7 @@ use std::hash::Hash;
 use crate::fingerprint::Mix;
 pub use crate::header::Header;
 use crate::scenario::{Codec, Op, Scenario};
-pub use crate::thread::{ABSENT, Act, Back, IN_NODE, Pc, Thread};
+pub use crate::thread::{ABSENT, Act, Attempt, Back, IN_NODE, Pc, Thread};
 
 pub const MAX_TABLES: usize = 3;
 /// Buckets of all tables together.
@@ -138,12 +138,20 @@ impl State {
         s
     }
 
-    /// The threads that are inside an operation.
+    /// The threads that are inside an operation, as far as `which` is true of them.
+    fn inside(&self, which: impl Fn(&Thread) -> bool) -> u8 {
+        let inside = |th: &Thread| !matches!(th.pc, Pc::Start | Pc::ScanPin) && which(th);
+        self.threads.iter().enumerate().fold(0, |set, (t, th)| set | u8::from(inside(th)) << t)
+    }
+
+    /// The threads that are pinned.
     pub fn pinned(&self) -> u8 {
-        self.threads
-            .iter()
-            .enumerate()
-            .fold(0, |set, (t, th)| set | u8::from(!matches!(th.pc, Pc::Start | Pc::ScanPin)) << t)
+        self.inside(|th| !th.unpinned)
+    }
+
+    /// The threads that keep a table: by a pin, or by a slot that names it.
+    pub fn keepers(&self, table: u8) -> u8 {
+        self.inside(|th| !th.unpinned || th.table == table || th.next && th.table == table + 1)
     }
 
     /// The entry in a cell, under the bucket's header.

@@ -3,7 +3,7 @@
 
 use crate::check::check;
 use crate::scenario::{Codec, Mutant, Op, Scenario};
-use crate::state::{ABSENT, Back, FREE, Fault, Header, IN_NODE, Life, Pc, State, Thread, fault};
+use crate::state::{ABSENT, Attempt, Back, FREE, Fault, Header, IN_NODE, Life, Pc, State, Thread, fault};
 
 pub type Done = Result<(), Fault>;
 
@@ -77,6 +77,10 @@ impl Step<'_> {
         match th.pc {
             Pc::Start => self.start(),
             Pc::LoadNext => self.load_next(),
+            Pc::Restart => self.restart(),
+            Pc::LoadFrees => self.load_frees(),
+            Pc::CheckFrees => self.check_frees(),
+            Pc::NextBy => self.next_by(),
             Pc::LoadHeader => {
                 self.touch(self.bucket())?;
                 self.on_header(self.s.headers[self.bucket()])
@@ -110,7 +114,31 @@ impl Step<'_> {
                     self.deref(th.val)?;
                 }
                 let now = self.s.headers[self.bucket()];
-                if now == th.h { self.validated() } else { self.on_header(now) }
+                match () {
+                    () if now == th.h && self.looks() => {
+                        self.deref(th.val)?;
+                        let checks = th.hit != 0 && !self.sc.has(Mutant::FreesNotChecked);
+                        if checks {
+                            self.th().pc = Pc::CheckFrees;
+                            return Ok(());
+                        }
+                        self.done()
+                    }
+                    () if now == th.h => self.validated(),
+                    () if self.looks() => {
+                        self.again();
+                        let th = self.th();
+                        th.still = false;
+                        th.i = 0;
+                        th.pc = Pc::Restart;
+                        Ok(())
+                    }
+                    () if th.attempt == Attempt::First => {
+                        self.anew();
+                        Ok(())
+                    }
+                    () => self.on_header(now),
+                }
             }
             Pc::LoadChild => {
                 let child = self.sc.bucket(th.table + 1, self.key());
@@ -168,13 +196,22 @@ impl Step<'_> {
         let current = self.s.current;
         let seen = op.key().map_or(0, |key| 1 << self.s.map[key]);
         let eager = self.sc.eager && !matches!(op, Op::Get(_));
-        let pc = if op.key().is_none() || eager { Pc::LoadNext } else { Pc::LoadHeader };
+        let get = matches!(op, Op::Get(_));
+        let first = self.sc.attempts && op.key().is_some() && !eager && !get && !matches!(op, Op::Clear(_));
+        let unpinned = self.sc.words && op.key().is_some() && !matches!(op, Op::Clear(_));
+        let pc = match () {
+            () if op.key().is_none() || eager => Pc::LoadNext,
+            () if get && unpinned && !self.sc.has(Mutant::FreesLoadedLate) => Pc::LoadFrees,
+            () => Pc::LoadHeader,
+        };
         *self.th() = Thread {
             op: self.th().op,
             pc,
             key: op.key().map(|key| key as u8),
             table: current,
             seen,
+            attempt: if first { Attempt::First } else { Attempt::Whole },
+            unpinned,
             ..Thread::default()
         };
         if op == Op::Scan {
@@ -199,6 +236,9 @@ impl Step<'_> {
     pub fn on_header(&mut self, h: Header) -> Done {
         let get = matches!(self.op(), Op::Get(_));
         let table = self.th().table;
+        if self.looks() && h.is(Header::MOVED) || self.th().attempt == Attempt::First && !self.is_simple(h) {
+            return self.elsewhere(h);
+        }
         if h.is(Header::FROZEN) && !self.s.tables[usize::from(table)].next {
             return fault("I3: a frozen header in a table without a successor");
         }
@@ -221,7 +261,8 @@ impl Step<'_> {
         if h == Header::VIRGIN && table != 0 && !self.sc.has(Mutant::ReaderTakesUninitialised) {
             return fault("I4: an operation reached a bucket that is not migrated yet");
         }
-        if h.is(Header::FROZEN) && !get && !self.sc.has(Mutant::IgnoresFrozen) {
+        let first = self.th().attempt == Attempt::First;
+        if h.is(Header::FROZEN) && !get && !first && !self.sc.has(Mutant::IgnoresFrozen) {
             if self.sc.has(Mutant::WriterWaitsForHelper) {
                 self.th().pc = Pc::Wait;
                 return Ok(());
@@ -239,6 +280,10 @@ impl Step<'_> {
         th.val = ABSENT;
         if blind {
             return self.begin_write();
+        }
+        if self.looks() && self.sc.has(Mutant::FreesLoadedLate) && h != Header::VIRGIN {
+            self.th().pc = Pc::LoadFrees;
+            return Ok(());
         }
         self.scan_from(0)
     }
@@ -262,11 +307,15 @@ impl Step<'_> {
             th.pc = Pc::ReadKey;
             return Ok(());
         }
-        if h.node().is_some() {
-            th.pc = Pc::ReadNode;
-            return Ok(());
+        let without = th.unpinned && !self.sc.has(Mutant::NodeReadUnpinned);
+        match h.node() {
+            Some(_) if without && self.looks() => self.miss_beside_a_node(),
+            Some(_) if !without => {
+                self.th().pc = Pc::ReadNode;
+                Ok(())
+            }
+            _ => self.scanned(),
         }
-        self.scanned()
     }
 
     pub fn found(&mut self, hit: u8, val: u8) -> Done {
@@ -290,7 +339,7 @@ impl Step<'_> {
     pub fn scanned(&mut self) -> Done {
         self.th().i = 0;
         let th = *self.th();
-        if th.h.is(Header::FROZEN) && matches!(self.op(), Op::Get(_)) {
+        if th.h.is(Header::FROZEN) && matches!(self.op(), Op::Get(_)) && !th.unpinned {
             // Frozen contents cannot change: nothing to validate.
             if self.sc.cautious {
                 self.th().pc = Pc::LoadChild;
@@ -338,6 +387,9 @@ impl Step<'_> {
         let inline = self.sc.codec == Codec::Inline;
         let th = self.th();
         th.done = true;
+        th.attempt = Attempt::Whole;
+        th.still = false;
+        th.next = false;
         th.h = Header::VIRGIN;
         th.seen = 0;
         th.hit = 0;

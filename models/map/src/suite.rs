@@ -32,6 +32,60 @@ pub fn commit() -> Vec<Scenario> {
         s("clear", 2, &[1], &[&[Clear(0)], &[Upsert(0)], &[Insert(2), Get(0)]]).present(&[0]),
         s("clear-mixed", 1, &[1], &[&[Clear(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]).entries(),
         s("scan", 2, &[2], &[&[Scan], &[Erase(0), Insert(2)], &[Upsert(2), Upsert(1)]]).present(&[0, 1]),
+        // The first attempt of a change, and headers that count to more than one.
+        s("first-insert", 2, &[1], &[&[Insert(0)], &[Insert(2), Erase(2)], &[Upsert(0)]]).first(),
+        s("first-claim", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Erase(0)]])
+            .present(&[0])
+            .first(),
+        s("first-mixed", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Upsert(2)]])
+            .present(&[0, 2])
+            .first()
+            .counts(3),
+        s("first-mixed-erase", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(0)], &[Get(0)]])
+            .present(&[0, 2])
+            .first()
+            .counts(2),
+        s("first-entries", 1, &[1], &[&[Upsert(0)], &[Upsert(0)], &[Erase(0)]])
+            .present(&[0])
+            .entries()
+            .first(),
+        s("first-no-memory", 1, &[1], &[&[Upsert(0)], &[Upsert(2)], &[Upsert(0)]])
+            .present(&[0])
+            .first()
+            .nodes(1),
+        s("first-growth", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)]]).present(&[0, 1]).first(),
+        s("first-growth-mixed", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)]])
+            .present(&[0, 2])
+            .first()
+            .counts(2),
+        s("first-shrink", 2, &[2, 1], &[&[Resize], &[Upsert(0)], &[Insert(1)]]).present(&[0]).first(),
+        // Maps of words, which begin without a pin.
+        s("words", 2, &[1], &[&[Upsert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).present(&[0]).words(),
+        s("words-node", 1, &[1], &[&[Get(1)], &[Upsert(1), Upsert(0)], &[Get(0)]]).present(&[0, 1]).words(),
+        s("words-repeat", 1, &[1], &[&[Get(0)], &[Erase(0), Insert(2), Erase(2), Insert(0)]])
+            .present(&[0, 1])
+            .words(),
+        s(
+            "words-repeat-late",
+            1,
+            &[1],
+            &[&[Get(0)], &[Erase(1), Erase(0), Insert(2), Erase(2), Insert(0), Insert(1)]],
+        )
+        .present(&[0, 1])
+        .words(),
+        s("words-repeat-writers", 1, &[1], &[&[Upsert(0)], &[Upsert(1), Upsert(0)], &[Get(0)]])
+            .present(&[0, 1])
+            .words()
+            .counts(2),
+        s("words-growth", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).words(),
+        s("words-growth-writers", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)]])
+            .present(&[0, 1])
+            .words(),
+        s("words-shrink", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).words(),
+        s("words-growth-and-shrink", 1, &[1, 2, 1], &[&[Resize, Resize], &[Upsert(0)], &[Get(0)]])
+            .present(&[0])
+            .words(),
+        s("words-growth-twice", 1, &[1, 2, 4], &[&[Resize, Resize], &[Get(0)]]).present(&[0, 1]).words(),
         // Growth: parent with two children.
         s("growth", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]),
         s("growth-entries", 1, &[1, 2], &[&[Resize], &[Erase(0)], &[Get(0)]]).present(&[0, 1]).entries(),
@@ -113,6 +167,17 @@ pub fn deep() -> Vec<Scenario> {
         s("growth-and-shrink-entries", 1, &[1, 2, 1], &[&[Resize, Resize], &[Erase(0)], &[Get(0)]])
             .present(&[0, 1])
             .entries(),
+        s("first-whole", 1, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Erase(0)]]).present(&[0]).first(),
+        s("words-mixed-deep", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Upsert(0)], &[Get(2)]])
+            .present(&[0, 2])
+            .words()
+            .counts(2),
+        s("words-whole", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)], &[Get(0)]])
+            .present(&[0])
+            .words(),
+        s("words-whole-shrink", 1, &[2, 1], &[&[Resize], &[Upsert(0)], &[Insert(1)], &[Get(0)]])
+            .present(&[0])
+            .words(),
         s("growth-whole-two-cells", 2, &[1, 2], &[&[Resize], &[Help], &[Upsert(0)], &[Get(0)]])
             .present(&[0, 1]),
     ]

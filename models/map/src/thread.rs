@@ -10,11 +10,19 @@ pub enum Pc {
     #[default]
     Start,
     LoadNext,
+    /// Load `map.current` once more: the first attempt came to nothing.
+    Restart,
+    /// Load the count of freed nodes, before a look without a pin.
+    LoadFrees,
     LoadHeader,
     ReadKey,
     ReadLane,
     ReadNode,
     Validate,
+    /// Load the count of freed nodes again.
+    CheckFrees,
+    /// Load `map.current`, after the next table was named: whether that is linked still.
+    NextBy,
     LoadChild,
     Reserve,
     /// The lane of a cell is only known from a header loaded after the reservation.
@@ -102,6 +110,18 @@ impl Act {
     }
 }
 
+/// How a change goes about it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum Attempt {
+    /// With all that it may take, and again until it is done.
+    #[default]
+    Whole,
+    /// The first attempt: in cells only, from a header that leaves room for a claim and a change, and once.
+    First,
+    /// The first attempt came to nothing: it gives back what it has, and then begins anew.
+    Anew,
+}
+
 /// What a thread does after a migration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum Back {
@@ -146,6 +166,13 @@ pub struct Thread {
     pub old: u8,
     /// The outcome stands.
     pub done: bool,
+    pub attempt: Attempt,
+    /// The operation has no pin, or none yet: only tables are kept for it.
+    pub unpinned: bool,
+    /// No node was freed since the thread looked at the count of that.
+    pub still: bool,
+    /// The operation, without a pin, went on to the next table.
+    pub next: bool,
     /// Every value the key has had since the operation began: what a reader may answer.
     pub seen: u16,
     /// Where a scan is, in quarters of the range of hashes.

@@ -2,7 +2,9 @@
 //! CAS on the header.
 
 use crate::scenario::{Mutant, Op};
-use crate::state::{ABSENT, Act, FREE, Fault, Header, IN_NODE, Life, Node, Pair, Pc, RESERVED, Words};
+use crate::state::{
+    ABSENT, Act, Attempt, FREE, Fault, Header, IN_NODE, Life, Node, Pair, Pc, RESERVED, Words,
+};
 use crate::step::{Done, Step};
 
 impl Step<'_> {
@@ -21,7 +23,13 @@ impl Step<'_> {
         let th = *self.th();
         let in_cell = (1..IN_NODE).contains(&th.hit);
         let fits = self.fits_a_cell();
-        if let Op::Erase(_) = self.op() {
+        let first = th.attempt == Attempt::First;
+        if first && th.hit == IN_NODE {
+            self.anew();
+        } else if first && in_cell && th.h.is(Header::CLAIMED) && self.sc.has(Mutant::FirstTakesClaimed) {
+            self.th().act = Act::Claim;
+            self.to_cas();
+        } else if let Op::Erase(_) = self.op() {
             self.th().act = if in_cell { Act::EraseCell } else { Act::EraseInNode };
             if in_cell && self.sc.has(Mutant::CellFreedBeforeCas) {
                 self.th().pc = Pc::EarlyFree;
@@ -40,6 +48,9 @@ impl Step<'_> {
         } else if in_cell && (th.claimed || self.sc.has(Mutant::LaneNotClaimed)) {
             self.th().act = Act::SwapLane;
             self.th().pc = Pc::WriteLane;
+        } else if first && in_cell {
+            // The lane is claimed, and the first attempt has no other way.
+            self.anew();
         } else if fits && th.cell != 0 {
             self.use_cell();
         } else if fits {
@@ -57,6 +68,7 @@ impl Step<'_> {
     /// Turns to the first cell from `cell` on that the header does not hold.
     pub fn try_cell(&mut self, cell: u8) {
         let h = self.th().h;
+        let first = self.th().attempt == Attempt::First;
         let next = (cell..self.sc.cells).find(|&c| !h.has_cell(c));
         let waits =
             self.sc.has(Mutant::InsertWaitsForCell) && h.valid().count_ones() < u32::from(self.sc.cells);
@@ -65,6 +77,7 @@ impl Step<'_> {
                 self.th().i = next;
                 self.th().pc = Pc::Reserve;
             }
+            None if first => self.anew(),
             None if waits => self.try_cell(0),
             None => self.without_cell(),
         }
@@ -98,9 +111,44 @@ impl Step<'_> {
         self.words()?;
         if self.s.headers[self.bucket()] == h {
             self.use_cell();
+        } else if self.th().attempt == Attempt::First {
+            self.anew();
         } else {
             self.again();
         }
+        Ok(())
+    }
+
+    /// The first attempt came to nothing: what it has it gives back, and then it begins anew.
+    pub fn anew(&mut self) {
+        self.again();
+        let (keeps_cell, keeps_claim) =
+            (self.sc.has(Mutant::FirstKeepsCell), self.sc.has(Mutant::FirstKeepsClaim));
+        let th = self.th();
+        th.i = 0;
+        th.attempt = Attempt::Anew;
+        if keeps_cell {
+            th.cell = 0;
+            th.cell_bucket = 0;
+        }
+        th.claimed &= !keeps_claim;
+        self.leave();
+    }
+
+    /// Begins anew, from the table that is the current one now. A change pins before it does.
+    pub fn restart(&mut self) -> Done {
+        let current = self.s.current;
+        let get = matches!(self.op(), Op::Get(_));
+        let th = self.th();
+        th.table = current;
+        th.next = false;
+        if get && th.unpinned {
+            th.pc = Pc::LoadFrees;
+            return Ok(());
+        }
+        th.attempt = Attempt::Whole;
+        th.unpinned = false;
+        th.pc = Pc::LoadHeader;
         Ok(())
     }
 
@@ -127,6 +175,9 @@ impl Step<'_> {
 
     /// No cell is to be had: the node takes the entry.
     pub fn without_cell(&mut self) {
+        if self.th().attempt == Attempt::First {
+            return self.anew();
+        }
         let fits = self.fits_a_cell();
         let full = (1 << self.sc.cells) - 1;
         let th = self.th();
@@ -173,11 +224,8 @@ impl Step<'_> {
         let spent = self.spent(self.s.threads[self.t].h);
         let th = self.th();
         th.i = 0;
-        th.pc = if th.act == Act::Clear || (th.act.keeps_node() && !spent) {
-            Pc::CasHeader
-        } else {
-            Pc::BuildNode
-        };
+        let in_place = th.act.keeps_node() && (th.attempt == Attempt::First || !spent);
+        th.pc = if th.act == Act::Clear || in_place { Pc::CasHeader } else { Pc::BuildNode };
     }
 
     pub fn spent(&self, h: Header) -> bool {
@@ -241,6 +289,7 @@ impl Step<'_> {
             () if th.old != 0 => Pc::FreeOld,
             () if th.cell != 0 && !keep => Pc::FreeCell,
             () if th.claimed && !forget => Pc::LoadClaimed,
+            () if th.attempt == Attempt::Anew => Pc::Restart,
             () if !th.done => Pc::LoadHeader,
             () => Pc::Return,
         };
@@ -249,6 +298,7 @@ impl Step<'_> {
     /// The header to give the claim back from. A frozen bucket gives out no more lanes.
     pub fn load_claimed(&mut self) -> Done {
         self.words()?;
+        self.th().unpinned = false;
         let h = self.s.headers[self.bucket()];
         if h.is(Header::FROZEN) {
             self.th().claimed = false;

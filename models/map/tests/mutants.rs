@@ -55,6 +55,19 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (ScanMeetsWholeBucket, "shrink-scan", "scan"),
     (ScanNotValidated, "scan", "scan"),
     (ScanStaysInTable, "growth-scan", "scan"),
+    (FirstKeepsCell, "first-insert", "leak"),
+    (FirstKeepsClaim, "first-claim", "leak"),
+    (FirstTakesClaimed, "first-claim", "claims"),
+    (FirstInFrozen, "first-growth", "I3"),
+    (FirstOnSpent, "first-mixed", "linearizability"),
+    (FirstInMixedUnpinned, "words-repeat-writers", "linearizability"),
+    (FirstBeforeMoved, "words-growth", "I4"),
+    (FreesNotChecked, "words-repeat", "linearizability"),
+    (FreesNotCounted, "words-repeat", "linearizability"),
+    (FreesLoadedLate, "words-repeat-late", "linearizability"),
+    (MissBesideANode, "words-node", "linearizability"),
+    (NodeReadUnpinned, "words-node", "memory"),
+    (NextUnchecked, "words-growth-twice", "memory"),
 ];
 
 #[test]

@@ -1,5 +1,7 @@
 //! Maps beside threads that have named a table and then stand still, go on under pins, or end.
 
+use std::alloc::Layout;
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -8,9 +10,10 @@ use std::time::Duration;
 use super::*;
 use crate::map::change::Plan;
 use crate::map::words::WordMap;
-use crate::mem::NoMemory;
+use crate::mem::{Allocator, NoMemory};
 use crate::options::Options;
 use crate::reclaim::Domain;
+use crate::sync::AtomicBool;
 
 fn map_in(domain: &Domain, entries: u64) -> Arc<WordMap> {
     let map = WordMap::new(7, 0, &Options::new().domain(domain)).unwrap();
@@ -51,7 +54,7 @@ fn join<R>((go, thread): (Sender<()>, JoinHandle<R>)) -> R {
 /// Replaces the table, which a thread has named.
 fn outgrow(map: &WordMap) {
     map.engine.reserve(8000).unwrap();
-    assert!(map.engine.parked.any(), "else this tests nothing");
+    assert!(map.engine.parked().any(), "else this tests nothing");
 }
 
 /// An insertion or a removal as an operation with a callback makes it.
@@ -95,7 +98,7 @@ fn a_pinned_user_lets_go_of_what_it_has_named() {
         for _ in 0..2 * LOOK {
             change_pinned(map, 1 << 40, Plan::Store(1));
         }
-        map.engine.parked.any()
+        map.engine.parked().any()
     });
     outgrow(&map);
     assert!(!join(user), "its own slot keeps the old table parked");
@@ -112,7 +115,7 @@ fn updates_free_what_an_ended_thread_had_named() {
     for key in 0..2 * LOOK as u64 {
         map.fetch_add(key % 100, 1).unwrap();
     }
-    assert!(!map.engine.parked.any());
+    assert!(!map.engine.parked().any());
 }
 
 /// A map that is only read is told by whoever asks for its figures, or for room.
@@ -125,7 +128,91 @@ fn a_look_at_the_figures_frees_what_an_ended_thread_had_named() {
     let held = map.engine.stats().bytes;
     join(user);
     assert!(map.engine.stats().bytes < held);
-    assert!(!map.engine.parked.any());
+    assert!(!map.engine.parked().any());
+}
+
+/// A map that is only read is told by a flush or a barrier of its domain, too.
+#[test]
+fn a_barrier_frees_what_an_ended_thread_had_named() {
+    let domain = Domain::new().unwrap();
+    let map = map_in(&domain, 100);
+    let user = looker(&map, |_| ());
+    outgrow(&map);
+    map.get(1);
+    let pending = || domain.stats().pending_objects;
+    domain.barrier(Duration::from_secs(60)).unwrap();
+    assert!(map.engine.parked().any(), "what a thread names stays, and the barrier does not wait for it");
+    join(user);
+    assert_eq!((map.get(1), pending()), (Some(1), 0));
+    domain.barrier(Duration::from_secs(60)).unwrap();
+    assert_eq!((map.engine.parked().any(), pending()), (false, 0));
+    // And again, by flushes.
+    let user = looker(&map, |_| ());
+    map.engine.shrink().unwrap();
+    map.get(1);
+    assert!(map.engine.parked().any(), "else this tests nothing");
+    join(user);
+    domain.flush();
+    assert!(!map.engine.parked().any());
+    for _ in 0..10 {
+        domain.flush();
+    }
+    assert_eq!(pending(), 0);
+}
+
+/// A table that a sweep has in its hands when the map is dropped goes with the map.
+#[test]
+fn a_map_is_dropped_while_its_domain_is_swept() {
+    let domain = Domain::new().unwrap();
+    let ended = AtomicBool::new(false);
+    let live = AtomicUsize::new(0);
+    let counted = CountedAllocator(&live);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Relaxed: a wish, which need not be seen at once.
+            while !ended.load(Ordering::Relaxed) {
+                domain.flush();
+            }
+        });
+        for round in 0..if cfg!(miri) { 3 } else { 300 } {
+            let options = Options::new().domain(&domain).allocator(counted.hooks());
+            let map = Arc::new(WordMap::new(7, 0, &options).unwrap());
+            (0..32).for_each(|key| _ = map.insert(key, key).unwrap());
+            let user = looker(&map, |_| ());
+            map.engine.reserve(1000).unwrap();
+            join(user);
+            for _ in 0..round % 10 {
+                thread::yield_now();
+            }
+            drop(Arc::into_inner(map).expect("the looker has ended"));
+            // Relaxed: who has freed for this map synchronised with the drop.
+            assert_eq!(live.load(Ordering::Relaxed), 0, "round {round}");
+        }
+        // Relaxed: as above.
+        ended.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The process allocator, with a count of the bytes that it has given.
+struct CountedAllocator<'a>(&'a AtomicUsize);
+
+impl CountedAllocator<'_> {
+    fn hooks(&self) -> Allocator {
+        unsafe extern "C-unwind" fn alloc(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void {
+            // SAFETY: the counter outlives the maps.
+            unsafe { &*ctx.cast::<AtomicUsize>() }.fetch_add(size, Ordering::Relaxed);
+            // SAFETY: a layout that the map has made.
+            unsafe { std::alloc::alloc(Layout::from_size_align(size, align).unwrap()) }.cast()
+        }
+        unsafe extern "C-unwind" fn free(block: *mut c_void, size: usize, align: usize, ctx: *mut c_void) {
+            // SAFETY: as above.
+            unsafe { &*ctx.cast::<AtomicUsize>() }.fetch_sub(size, Ordering::Relaxed);
+            // SAFETY: from `alloc`.
+            unsafe { std::alloc::dealloc(block.cast(), Layout::from_size_align(size, align).unwrap()) };
+        }
+        // SAFETY: the functions may be called from any thread, and do not unwind.
+        unsafe { Allocator::hooks(alloc, free, ptr::from_ref(self.0).cast_mut().cast()) }
+    }
 }
 
 /// A thread that goes over to another map on the same lane overwrites its slots, and the first map does not hear of it.
@@ -157,7 +244,7 @@ fn two_maps_share_a_lane() {
     for key in 0..2 * LOOK as u64 {
         first.fetch_add(key % 100, 1).unwrap();
     }
-    assert!(!first.engine.parked.any());
+    assert!(!first.engine.parked().any());
     drop(stay);
     user.1.join().unwrap();
 }

@@ -31,7 +31,8 @@ impl fmt::Display for BarrierError {
 impl std::error::Error for BarrierError {}
 
 impl Domain {
-    /// Waits until everything that was retired in this domain before the call, by any thread, has been freed.
+    /// Waits until everything that was retired in this domain before the call, by any thread, has been freed. What maps
+    /// keep because a thread names it is not waited for, but it is looked at, and freed if the thread has gone on or ended.
     ///
     /// Progress: may block, for `timeout` at most. May run destructors and retire callbacks on this thread.
     ///

@@ -6,7 +6,7 @@ use core::ptr;
 use super::dispose::Disposing;
 use super::link::{Link, Meta};
 use super::slot::Graced;
-use super::{Bins, SHARDS, Slot};
+use super::{Bins, SHARDS, Slot, Spared};
 use crate::reclaim::pinned::Pinned;
 use crate::reclaim::ready::SHARE;
 use crate::sync::{AtomicUsize, Ordering, fence, yield_now};
@@ -20,6 +20,41 @@ impl Bins {
     /// See [`Limbo::retire`].
     #[inline]
     pub(super) unsafe fn retire(&self, pinned: &Pinned, block: *mut Link, kind: u8, bytes: usize) {
+        // SAFETY: the caller's promise.
+        let (meta, is_time) = unsafe { self.push(pinned, block, kind, bytes) };
+        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
+        // come.
+        if !self.dirty.load(Ordering::Acquire) {
+            self.mark_dirty();
+        }
+        if meta.count() % BATCH == 0 || meta.passed(Meta::units(bytes), BATCH_BYTES) {
+            // (10) If not, the pin may be of the time before a fork, and what it defers would be lost.
+            if !self.shared.is_held() {
+                self.seal(pinned.shard() % SHARDS, pinned);
+                pinned.flush();
+            }
+            if is_time {
+                pinned.work(&self.shared, SHARE);
+            }
+            self.shared.check_limit();
+        } else if is_time {
+            pinned.work(&self.shared, SHARE);
+        }
+    }
+
+    /// Puts a block on an open stack. The result is what it says of itself and those below, and whether the thread's share of
+    /// freeing is due.
+    ///
+    /// # Safety
+    /// As [`Limbo::retire`]; the caller sees to it that the stack is swept.
+    #[inline]
+    pub(super) unsafe fn push(
+        &self,
+        pinned: &Pinned,
+        block: *mut Link,
+        kind: u8,
+        bytes: usize,
+    ) -> (Meta, bool) {
         let open = &self.open[pinned.shard() % SHARDS];
         let units = Meta::units(bytes);
         // Acquire: pairs with (1); the head's `meta` is read.
@@ -48,25 +83,7 @@ impl Bins {
         };
         // What is added here is taken off again by the chain's sum, so both count in units.
         let bytes = units * 16;
-        let is_time = pinned.count_retired(bytes as usize);
-        // (8) Acquire. See also (5): if this reads true although a sweep has cleared it, the sweep's exchange is yet to
-        // come.
-        if !self.dirty.load(Ordering::Acquire) {
-            self.mark_dirty();
-        }
-        if meta.count() % BATCH == 0 || meta.passed(units, BATCH_BYTES) {
-            // (10) If not, the pin may be of the time before a fork, and what it defers would be lost.
-            if !self.shared.is_held() {
-                self.seal(pinned.shard() % SHARDS, pinned);
-                pinned.flush();
-            }
-            if is_time {
-                pinned.work(&self.shared, SHARE);
-            }
-            self.shared.check_limit();
-        } else if is_time {
-            pinned.work(&self.shared, SHARE);
-        }
+        (meta, pinned.count_retired(bytes as usize))
     }
 
     pub(in crate::reclaim) fn next_dirty(&self) -> *const Self {
@@ -101,7 +118,7 @@ impl Bins {
         // Counted before the flag is set: a barrier that relies on this mark waits until the limbo is on the list.
         let phase = self.shared.marks.enter();
         let _leave = self.shared.marks.leave_on_drop(phase);
-        // AcqRel: Release (8), and so that the sweep that clears the flag sees what was retired before; Acquire, so
+        // AcqRel: Release (8), (9), and so that the sweep that clears the flag sees what was retired before; Acquire, so
         // that `next_dirty` is written after the sweep that cleared it has read it.
         if self.dirty.swap(true, Ordering::AcqRel) {
             return;
@@ -159,8 +176,11 @@ impl Bins {
     pub(in crate::reclaim) fn sweep(&self, pinned: &Pinned) -> bool {
         let mut all = true;
         self.visit(|bins| {
-            // (5) Acquire: what was retired before the flag was set is seen by the seals below.
+            // (5), (9) Acquire: what was retired, or spared, before the flag was set is seen below.
             bins.dirty.swap(false, Ordering::AcqRel);
+            let spared = Spared { bins, pinned: Some(pinned) };
+            // SAFETY: the function that was stored for this limbo.
+            let left = unsafe { (bins.retire_spared)(bins.whole, &spared) };
             for (shard, open) in bins.open.iter().enumerate() {
                 // (2) for an empty stack. An exchange, not a load: the next CAS (1) must read from it (5). AcqRel as in
                 // `seal`. Relaxed on failure: `seal` looks again.
@@ -168,8 +188,10 @@ impl Bins {
                 let empty = open.compare_exchange(null, null, Ordering::AcqRel, Ordering::Relaxed).is_ok();
                 all &= empty || bins.seal(shard, pinned);
             }
-            if !all {
+            if left || !all {
                 bins.mark_dirty();
+            }
+            if !all {
                 bins.shared.count_unsealed();
             }
         });
@@ -194,6 +216,9 @@ impl Bins {
         while self.busy.load(Ordering::Acquire) != inside {
             yield_now();
         }
+        let spared = Spared { bins: self, pinned: None };
+        // SAFETY: the function that was stored for this limbo.
+        let _nothing_is_left = unsafe { (self.retire_spared)(self.whole, &spared) };
         for disposing in mine() {
             // SAFETY: the rest of a chain that this thread took; nobody else disposes of it.
             unsafe { self.dispose_chain(&disposing.rest, disposing.below) };

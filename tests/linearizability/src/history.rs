@@ -179,6 +179,10 @@ fn key_op(line: &Line<'_>) -> Result<KeyOp, String> {
             KeyOp::GetOrInsert(*value, *inserted == 1, *there)
         }
         ("fetch_add", [delta], [Some(previous)]) => KeyOp::FetchAdd(*delta, *previous),
+        ("insert_one", [value], [Some(inserted)]) => KeyOp::InsertOne(*value, *inserted == 1),
+        ("remove_one", [], [Some(removed)]) => KeyOp::RemoveOne(*removed == 1),
+        ("clear", [], []) => KeyOp::Clear,
+        ("retain_even", [], []) => KeyOp::RetainEven,
         _ => return line.bad(),
     })
 }

@@ -72,6 +72,14 @@ pub enum KeyOp {
     GetOrInsert(u64, bool, u64),
     /// `fetch_add` of an amount, and the value before (0 if there was none).
     FetchAdd(u64, u64),
+    /// The part of `insert_n` that is one key: a value, and whether it was inserted.
+    InsertOne(u64, bool),
+    /// The part of `remove_n` that is one key, and whether there was something.
+    RemoveOne(bool),
+    /// `clear`, as far as it is about this key.
+    Clear,
+    /// `retain` of even values, as far as it is about this key.
+    RetainEven,
 }
 
 impl Spec for Key {
@@ -102,6 +110,10 @@ impl Spec for Key {
             KeyOp::FetchAdd(delta, previous) => {
                 when(previous == now.unwrap_or(0), Some(previous.wrapping_add(delta)))
             }
+            KeyOp::InsertOne(value, inserted) => when(inserted == now.is_none(), now.or(Some(value))),
+            KeyOp::RemoveOne(removed) => when(removed == now.is_some(), None),
+            KeyOp::Clear => Some(None),
+            KeyOp::RetainEven => Some(now.filter(|value| value % 2 == 0)),
         }
     }
 }
