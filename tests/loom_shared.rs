@@ -1,8 +1,14 @@
 //! Counted references in loom: every interleaving of small programs, within the preemption bound.
 //!
+//! What is freed is overwritten, so that a thread that still reads it finds no atomic there and loom panics.
+//!
 //! Run by `ci/loom.sh`.
 
 #![cfg(loom)]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the allocator of tests/park")]
+
+#[path = "park/heap.rs"]
+mod heap;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

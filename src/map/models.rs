@@ -242,6 +242,22 @@ fn two_helpers_grow() {
     });
 }
 
+/// Whoever moves the last group makes the new table the current one. What another thread has moved is live in it then, for
+/// one that has only loaded the table.
+#[test]
+fn two_helpers_grow_and_one_reads() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let other = spawn(&map, assist);
+        assist(&map);
+        assert_eq!((get_word(&map, A), get_word(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn two_helpers_shrink() {
     loom::model(|| {

@@ -1,0 +1,513 @@
+//! What goes from thread to thread, one thing a test: an element, a node, a chunk, a segment, a table, a record.
+//!
+//! The threads take turns, and the turn is passed by a relaxed word, which orders nothing. So what a later step reads, or uses
+//! again, is ordered after the earlier one by the container's own release and acquire alone. Run plainly these tests say
+//! little; Miri reports the missing order as a data race, in each run: `ci/miri.sh handovers`. The numbers of the ordering
+//! pairs are those of `docs/MEMORY-ORDERING.md`.
+
+#![cfg(not(loom))]
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::hash::{BuildHasher, Hasher};
+use std::ptr::null_mut;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::thread;
+
+use conex::{Allocator, AtomicRef, Domain, Map, Options, Queue, Ref, Stack};
+
+/// What the word is when a step has failed.
+const FAILED: usize = usize::MAX;
+
+/// Waits until it is the turn of step `at`.
+fn wait(turn: &AtomicUsize, at: usize) {
+    loop {
+        match turn.load(Ordering::Relaxed) {
+            FAILED => panic!("another step has failed"),
+            now if now >= at => return,
+            _ => thread::yield_now(),
+        }
+    }
+}
+
+/// Runs `step` and passes the turn on to `next`.
+fn pass(turn: &AtomicUsize, next: usize, step: impl FnOnce()) {
+    struct Failed<'a>(&'a AtomicUsize);
+    impl Drop for Failed<'_> {
+        fn drop(&mut self) {
+            self.0.store(FAILED, Ordering::Relaxed);
+        }
+    }
+    let failed = Failed(turn);
+    step();
+    std::mem::forget(failed);
+    turn.store(next, Ordering::Relaxed);
+}
+
+/// Runs the steps one after the other, each on the thread whose number stands before it. No thread ends before the last.
+fn relay(steps: &[(usize, &(dyn Fn() + Sync))]) {
+    let turn = AtomicUsize::new(0);
+    let threads = steps.iter().map(|(who, _)| who + 1).max().expect("a step");
+    thread::scope(|scope| {
+        for me in 0..threads {
+            let turn = &turn;
+            scope.spawn(move || {
+                for (at, (_, step)) in steps.iter().enumerate().filter(|(_, (who, _))| *who == me) {
+                    wait(turn, at);
+                    pass(turn, at + 1, step);
+                }
+                wait(turn, steps.len());
+            });
+        }
+    });
+}
+
+fn options() -> Options {
+    Options::new().domain(&Domain::new().expect("memory"))
+}
+
+fn stack<T>() -> Stack<T> {
+    Stack::with_options(&options()).expect("memory")
+}
+
+/// A queue each of whose segments has one slot. The first segment is full.
+fn queue(first: u64) -> Queue<Box<u64>> {
+    let queue = Queue::with_segments(&options(), 1).expect("memory");
+    queue.push(Box::new(first));
+    queue
+}
+
+// --- The stack
+
+/// Pair (1) → (2).
+#[test]
+fn an_element_of_a_stack() {
+    let stack = stack();
+    relay(&[
+        (0, &|| stack.push(Box::new(7))),
+        (1, &|| assert_eq!(stack.pop().as_deref(), Some(&7))),
+        (1, &|| assert!(stack.push_n(vec![Box::new(1), Box::new(2)]).is_ok())),
+        (0, &|| assert_eq!(stack.pop_n(1, &mut Vec::new()), 1)),
+        (2, &|| assert_eq!(stack.pop_all(|element| assert_eq!(*element, 1)), 1)),
+    ]);
+}
+
+/// An element of which a chunk has seven, and of which a thread keeps one free node.
+type Large = [u64; 1024];
+
+/// Pair (6): the second run that is given back to one chunk, whose header is on the list already.
+#[test]
+fn a_node_of_a_stack() {
+    let stack = stack::<Large>();
+    let push = |n| (0..n).for_each(|_| stack.push([1; 1024]));
+    let pop = |n| (0..n).for_each(|_| assert!(stack.pop().is_some()));
+    relay(&[
+        (0, &|| push(5)),
+        // Two nodes go back with those that were never used, two more later, and a fifth one stays in use.
+        (0, &|| pop(4)),
+        (1, &|| push(6)),
+        (1, &|| pop(7)),
+    ]);
+}
+
+/// Pairs (7), (9): headers that another thread has made; and the records of threads.
+#[test]
+fn a_header_of_a_stack() {
+    let stack = stack();
+    relay(&[(0, &|| stack.push(1_u64)), (1, &|| stack.push(2)), (2, &|| stack.push(3))]);
+}
+
+/// Pair (9), without turns: only between two of its steps does a thread show the headers that it has made before those are on
+/// a list. Miri needs some hundred seeds, and many preemptions, to stop it there.
+#[test]
+fn headers_of_a_stack_made_at_once() {
+    let stack = stack();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| stack.push(1_u64));
+        }
+    });
+}
+
+/// Pair (7) the other way: a header that was vacant again.
+#[test]
+fn a_header_of_a_stack_that_comes_back() {
+    let stack = stack::<Large>();
+    let push = |n| (0..n).for_each(|_| stack.push([1; 1024]));
+    let pop = |n| (0..n).for_each(|_| assert!(stack.pop().is_some()));
+    relay(&[
+        // Of two chunks one becomes free, and its header vacant, by what the same thread has given back.
+        (0, &|| push(14)),
+        (0, &|| pop(10)),
+        (1, &|| push(14)),
+        (1, &|| pop(18)),
+    ]);
+}
+
+/// Pair (10): the counters of another thread's cache.
+#[test]
+fn a_cache_of_a_stack() {
+    let stack = stack();
+    relay(&[(0, &|| stack.push(1_u64)), (1, &|| assert!(stack.len() <= 1))]);
+}
+
+/// Pair (8): a chunk that became free after a thread had found that it needs one. Until it was given the headers for it, in
+/// the allocator's hook, another thread empties the last of the chunks that there are.
+#[test]
+fn a_chunk_of_a_stack() {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static WAITS: Cell<bool> = const { Cell::new(false) };
+    }
+    unsafe extern "C-unwind" fn alloc(size: usize, align: usize, _: *mut c_void) -> *mut c_void {
+        if WAITS.replace(false) {
+            TURN.store(1, Ordering::Relaxed);
+            wait(&TURN, 2);
+        }
+        // SAFETY: a container asks for more than nothing.
+        unsafe { std::alloc::alloc(Layout::from_size_align(size, align).unwrap()).cast() }
+    }
+    unsafe extern "C-unwind" fn free(ptr: *mut c_void, size: usize, align: usize, _: *mut c_void) {
+        // SAFETY: from `alloc` with this layout.
+        unsafe { std::alloc::dealloc(ptr.cast(), Layout::from_size_align(size, align).unwrap()) };
+    }
+    // SAFETY: the hooks may be called at any time.
+    let allocator = unsafe { Allocator::hooks(alloc, free, null_mut()) };
+    let stack = Stack::<Large>::with_options(&options().allocator(allocator)).expect("memory");
+    // All nodes of six chunks, and with them all headers that are made at first.
+    (0..42).for_each(|_| stack.push([1; 1024]));
+    TURN.store(0, Ordering::Relaxed);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Has its cache before.
+            let top = stack.pop().expect("filled");
+            stack.push(top);
+            WAITS.set(true);
+            stack.push([2; 1024]);
+            assert!(!WAITS.get(), "else this tests nothing");
+        });
+        scope.spawn(|| {
+            wait(&TURN, 1);
+            // The seven of one chunk; the eighth brings the last of their nodes back.
+            pass(&TURN, 2, || (0..8).for_each(|_| assert!(stack.pop().is_some())));
+        });
+    });
+}
+
+/// Pair (1) → (2) of the registry: the number of a thread that has ended, and with it the cache.
+#[test]
+fn a_record_of_an_ended_thread() {
+    let stack = stack();
+    let turn = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let heir = scope.spawn(|| {
+            wait(&turn, 1);
+            stack.push(2_u64);
+        });
+        let first = scope.spawn(|| stack.push(1_u64));
+        first.join().unwrap();
+        // To the heir it says no more than that its time has come.
+        turn.store(1, Ordering::Relaxed);
+        heir.join().unwrap();
+    });
+}
+
+// --- The queue
+
+/// Pair (1) → (2), one by one and in batches.
+#[test]
+fn an_element_of_a_queue() {
+    let queue = Queue::with_segments(&options(), 8).expect("memory");
+    relay(&[(0, &|| queue.push(Box::new(7))), (1, &|| assert_eq!(queue.pop().as_deref(), Some(&7)))]);
+    let batch = || (1..=3).map(Box::new).collect();
+    relay(&[
+        (0, &|| assert!(queue.push_n(batch()).is_ok())),
+        (1, &|| {
+            let mut popped = Vec::new();
+            assert_eq!(queue.pop_n(3, &mut popped), 3);
+            assert_eq!(popped, batch());
+        }),
+    ]);
+}
+
+/// Pair (3) → (4): a segment that is found by the link of the one before it.
+#[test]
+fn a_segment_behind_another() {
+    let queue = queue(1);
+    relay(&[
+        (0, &|| queue.push(Box::new(2))),
+        (1, &|| assert_eq!(queue.pop().as_deref(), Some(&1))),
+        (1, &|| assert_eq!(queue.pop().as_deref(), Some(&2))),
+    ]);
+}
+
+/// Pair (5) → (4): by the tail.
+#[test]
+fn a_segment_at_the_tail() {
+    let queue = queue(1);
+    relay(&[(0, &|| queue.push(Box::new(2))), (1, &|| queue.push(Box::new(3)))]);
+}
+
+/// Pair (5) → (4): by the head.
+#[test]
+fn a_segment_at_the_head() {
+    let queue = queue(1);
+    relay(&[
+        (0, &|| queue.push(Box::new(2))),
+        (0, &|| assert_eq!(queue.pop().as_deref(), Some(&1))),
+        // Leaves the first segment, and does not add to a number of the second one.
+        (0, &|| assert!(!queue.is_empty())),
+        (1, &|| assert_eq!(queue.pop().as_deref(), Some(&2))),
+    ]);
+}
+
+/// Pair (9): a segment that comes from the pool.
+#[test]
+fn a_segment_of_the_pool() {
+    let queue = queue(1);
+    relay(&[
+        (0, &|| queue.push(Box::new(2))),
+        (0, &|| assert_eq!(queue.pop().as_deref(), Some(&1))),
+        (0, &|| assert!(!queue.is_empty())),
+        (1, &|| queue.push(Box::new(3))),
+    ]);
+}
+
+/// Pairs (3) → (4) of the hazards and (1) → (2) of what waits: a segment that one thread left in passing, another one
+/// retired while it was named, and a third one uses again.
+#[test]
+fn a_segment_that_was_named() {
+    let queue = queue(1);
+    queue.push(Box::new(2));
+    queue.push(Box::new(3));
+    relay(&[
+        // Names the first segment.
+        (2, &|| assert!(!queue.is_empty())),
+        (0, &|| assert_eq!(queue.pop().as_deref(), Some(&1))),
+        // Retires it: it is named, and waits.
+        (0, &|| assert!(!queue.is_empty())),
+        // Names the second one.
+        (2, &|| assert!(!queue.is_empty())),
+        (1, &|| assert_eq!(queue.pop().as_deref(), Some(&2))),
+        // Retires the second one, and finds the first one free.
+        (1, &|| assert!(!queue.is_empty())),
+        (1, &|| queue.push(Box::new(4))),
+    ]);
+}
+
+// --- The map
+
+/// Hashes are the same in every run.
+struct Plain;
+
+impl BuildHasher for Plain {
+    type Hasher = PlainHasher;
+
+    fn build_hasher(&self) -> PlainHasher {
+        PlainHasher(0)
+    }
+}
+
+struct PlainHasher(u64);
+
+impl Hasher for PlainHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn map(options: &Options) -> Map<u64, Box<u64>, Plain> {
+    Map::with_options(options, 0, Plain).expect("memory")
+}
+
+/// Pair (1): an entry by the header of its bucket.
+#[test]
+fn an_entry_of_a_map() {
+    let map = map(&options());
+    relay(&[
+        (0, &|| map.insert(1, Box::new(7)).unwrap()),
+        (1, &|| assert_eq!(map.with(&1, |value| **value), Some(7))),
+        (1, &|| assert_eq!(map.upsert(1, Box::new(8)).as_deref(), Some(&7))),
+        (0, &|| assert_eq!(map.remove(&1).as_deref(), Some(&8))),
+    ]);
+}
+
+/// The same through an overflow node: the marker words cannot stand in a cell, and a bucket has three.
+#[test]
+fn a_node_of_a_map() {
+    let map = map(&options());
+    let insert = |keys: std::ops::Range<u64>| keys.for_each(|key| map.insert(key, Box::new(key)).unwrap());
+    relay(&[
+        (0, &|| insert(0..15)),
+        (1, &|| (0..15).for_each(|key| assert_eq!(map.with(&key, |value| **value), Some(key)))),
+    ]);
+}
+
+/// Pair (5): a table that another thread has filled.
+#[test]
+fn a_table_of_a_map() {
+    let map = map(&options());
+    let before = map.stats().buckets;
+    let grow = || {
+        for key in 0_u64.. {
+            map.insert(key, Box::new(key)).unwrap();
+            let stats = map.stats();
+            if stats.buckets > before && !stats.resizing {
+                return;
+            }
+        }
+    };
+    relay(&[(0, &grow), (1, &|| assert_eq!(map.with(&3, |value| **value), Some(3)))]);
+}
+
+/// Pair (4): the table that another thread has begun to fill, for one that comes to help.
+#[test]
+fn a_next_table_of_a_map() {
+    let map = map(&options());
+    let fill = || {
+        for key in 0_u64.. {
+            map.insert(key, Box::new(key)).unwrap();
+            if map.stats().resizing {
+                return;
+            }
+        }
+    };
+    // The keys are so many that one at least belongs to a bucket that has not moved.
+    relay(&[
+        (0, &fill),
+        (1, &|| (1000..1004).for_each(|key| map.insert(key, Box::new(key)).unwrap())),
+    ]);
+}
+
+/// Pair (7): the counter of a thread beyond the first ones.
+#[test]
+fn a_counter_of_a_map() {
+    let domain = Domain::new().expect("memory");
+    let map = map(&Options::new().domain(&domain));
+    let enter = || drop(domain.enter());
+    relay(&[
+        (0, &enter),
+        (1, &enter),
+        (2, &enter),
+        (3, &enter),
+        (4, &|| map.insert(1, Box::new(1)).unwrap()),
+        (0, &|| assert!(map.len() <= 1)),
+    ]);
+}
+
+// --- Reclamation
+
+unsafe extern "C-unwind" fn count(_: *mut c_void, ctx: *mut c_void) {
+    // SAFETY: the tests pass a counter that outlives the domain.
+    unsafe { &*ctx.cast::<AtomicUsize>() }.fetch_add(1, Ordering::Relaxed);
+}
+
+unsafe extern "C-unwind" fn free(ptr: *mut c_void, _: *mut c_void) {
+    // SAFETY: the tests pass such a box.
+    drop(unsafe { Box::from_raw(ptr.cast::<u64>()) });
+}
+
+/// Pair (1) of the limbo: what a block says of those below it. Five threads, because four have an open stack each.
+#[test]
+fn a_retired_block() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    FREED.store(0, Ordering::Relaxed);
+    let domain = Domain::new().expect("memory");
+    let enter = || drop(domain.enter());
+    // SAFETY: the callback uses a static counter only.
+    let retire = || unsafe {
+        domain.retire(null_mut(), 16, count, std::ptr::from_ref(&FREED).cast_mut().cast()).unwrap();
+    };
+    relay(&[
+        (0, &enter),
+        (1, &enter),
+        (2, &enter),
+        (3, &enter),
+        (4, &enter),
+        (0, &retire),
+        (4, &retire),
+    ]);
+    drop(domain);
+    assert_eq!(FREED.load(Ordering::Relaxed), 2);
+}
+
+/// Pair (1) → (2) of the counted reference: the last one frees what the others have used.
+#[test]
+fn a_domain_of_two_owners() {
+    let domain = Domain::new().expect("memory");
+    let other = domain.clone();
+    let turn = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let turn = &turn;
+        scope.spawn(move || {
+            pass(turn, 1, || {
+                other.flush();
+                drop(other);
+            });
+        });
+        scope.spawn(move || {
+            wait(turn, 1);
+            drop(domain);
+        });
+    });
+}
+
+/// Pair (5) → (6) of the hazard pointers: what was retired, for the thread that scans.
+#[test]
+fn an_object_retired_to_hazard_pointers() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    FREED.store(0, Ordering::Relaxed);
+    let domain = Domain::new().expect("memory");
+    // SAFETY: the callback uses a static counter only.
+    let retire = || unsafe {
+        let ctx = std::ptr::from_ref(&FREED).cast_mut().cast();
+        domain.retire_hazardous(null_mut(), 16, count, ctx).unwrap();
+    };
+    relay(&[(0, &retire), (1, &|| domain.flush())]);
+    assert_eq!(FREED.load(Ordering::Relaxed), 1);
+}
+
+/// Pair (3) → (4) of the hazard pointers: the last use of an object before its end.
+#[test]
+fn an_object_that_was_protected() {
+    let domain = Domain::new().expect("memory");
+    let source = AtomicPtr::new(Box::into_raw(Box::new(7_u64)));
+    // Locked by one thread only.
+    let hazard = Mutex::new(domain.hazard_pointer().expect("memory"));
+    relay(&[
+        (0, &|| {
+            let mut hazard = hazard.lock().unwrap();
+            let seen = hazard.protect(&source);
+            // SAFETY: protected.
+            assert_eq!(unsafe { *seen }, 7);
+            hazard.reset();
+        }),
+        (1, &|| {
+            let seen = source.swap(null_mut(), Ordering::AcqRel);
+            // SAFETY: unlinked; `free` ends the box.
+            unsafe { domain.retire_hazardous(seen.cast(), 8, free, null_mut()) }.unwrap();
+            domain.flush();
+        }),
+    ]);
+    assert_eq!(domain.stats().pending_objects, 0);
+}
+
+/// Pair (1) → (2) of the counted references: a value by its place.
+#[test]
+fn a_value_in_a_place() {
+    let domain = Domain::new().expect("memory");
+    let value = |n: u64| Some(Ref::new_in(&domain, n).expect("memory"));
+    let place = AtomicRef::new_in(&domain, None);
+    let seen = |n| assert_eq!(place.load().map(|value| *value), Some(n));
+    relay(&[(0, &|| place.store(value(1))), (1, &|| seen(1))]);
+    relay(&[
+        (0, &|| assert!(place.compare_exchange(place.load().as_ref(), value(2)).is_ok())),
+        (1, &|| seen(2)),
+    ]);
+}
