@@ -114,6 +114,11 @@ prepare() {
     for tree in tree sound; do
         mkdir -p "$work/$1/$tree"
         git ls-files -z | xargs -0 cp --parents -t "$work/$1/$tree"
+        # The library is built for each mutant, and run for a moment. What it depends on stays as it was built.
+        mkdir -p "$work/$1/$tree/.cargo"
+        for profile in release test; do
+            printf '[profile.%s.package.conex]\nopt-level = 1\ncodegen-units = 16\ndebug = false\n' $profile
+        done >"$work/$1/$tree/.cargo/config.toml"
     done
     if [ ! -e "$target/planted/$1" ]; then
         mkdir -p "$target/planted/$1/rig"

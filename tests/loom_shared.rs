@@ -75,6 +75,27 @@ fn load_against_store() {
     });
 }
 
+/// The memory of a value that has ended is there as long as a thread may look at its count, whoever moves the clock on.
+#[test]
+fn load_against_store_and_flush() {
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+    model(|| {
+        LIVE.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
+        let reader = {
+            let place = place.clone();
+            thread::spawn(move || drop(place.load()))
+        };
+        place.store(None);
+        for _ in 0..3 {
+            domain.flush();
+        }
+        reader.join().unwrap();
+        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+    });
+}
+
 /// The place is emptied while another thread loads, and the two give up the last references.
 #[test]
 fn the_last_references_are_given_up_at_once() {

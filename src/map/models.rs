@@ -12,6 +12,8 @@ use super::change::{Change, Plan};
 use super::count::{Count, NEAR};
 use super::engine::Engine;
 use super::hash::Mixer;
+use super::parked::Parked;
+use super::table::{MIN_LOG2, Table};
 use super::words::{Word, Words};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Domain;
@@ -441,6 +443,35 @@ fn parked_tables_are_not_overlooked() {
         *PARKED.lock().unwrap() += usize::from(parked);
     });
     assert!(*PARKED.lock().unwrap() > 0, "else this tests nothing");
+}
+
+/// Every table of a list is taken with it, once.
+#[test]
+fn parked_tables_are_taken_with_their_list() {
+    loom::model(|| {
+        let parked = Arc::new(Parked::new());
+        let other = {
+            let parked = parked.clone();
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    // SAFETY: made just now: nobody names it, and it is in no list.
+                    unsafe { parked.put(Table::new(&Allocator::process(), MIN_LOG2).unwrap()) };
+                }
+            })
+        };
+        let mut taken = 0;
+        let mut take = || {
+            parked.take(|table| {
+                taken += 1;
+                // SAFETY: taken, and nobody names it.
+                unsafe { Table::release(table.as_ptr(), &Allocator::process()) };
+            });
+        };
+        take();
+        other.join().unwrap();
+        take();
+        assert_eq!((taken, parked.any()), (2, false));
+    });
 }
 
 /// Two threads whose counting cells are in a chunk that is not there yet: no count is lost, and no chunk.
