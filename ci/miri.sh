@@ -31,8 +31,13 @@ files() {
         esac
     done
 }
-leaks() { case $default_domain in *" $1 "*) echo -Zmiri-ignore-leaks ;; esac; }
-passed() { sed -n 's/.*test result: ok. \([0-9]*\) passed.*/\1/p' "$rig/miri.txt" | awk '{n += $1} END {print n + 0}'; }
+more() {
+    case $default_domain in *" $1 "*) echo -Zmiri-ignore-leaks ;; esac
+    # Races are what these are for: each load finds the latest word, so that the steps are the same each time.
+    case $1 in handovers) echo -Zmiri-disable-weak-memory-emulation ;; esac
+}
+# The lines of several seeds can be mixed up.
+passed() { grep -o '[0-9][0-9]* passed' "$rig/miri.txt" | awk '{n += $1} END {print n + 0}'; }
 
 count=0
 if [ $# = 0 ] && [ "$tier" != soak ]; then
@@ -42,7 +47,7 @@ if [ $# = 0 ] && [ "$tier" != soak ]; then
         file=${name%%::*}
         case $name in *::*) which="--exact ${name##*::}" ;; *) which= ;; esac
         # shellcheck disable=SC2086 # words
-        MIRIFLAGS="$flags -Zmiri-seed=$seed $(leaks "$file")" timeout 300 \
+        MIRIFLAGS="$flags -Zmiri-seed=$seed $(more "$file")" timeout 300 \
             cargo +nightly miri test --quiet --locked --test "$file" -- $which >"$rig/miri.txt" 2>&1 || { cat "$rig/miri.txt" && exit 1; }
         [ "$(passed)" -gt 0 ] || { say "there is no test $name" >&2 && exit 1; }
         count=$((count + $(passed)))
@@ -58,7 +63,7 @@ else
         file=${test%%::*}
         case $test in *::*) which="--exact ${test##*::}" ;; *) which=$skip ;; esac
         # shellcheck disable=SC2086 # words
-        MIRIFLAGS="$flags -Zmiri-many-seeds=$begin..$((begin + seeds)) $(leaks "$file")" \
+        MIRIFLAGS="$flags -Zmiri-many-seeds=$begin..$((begin + seeds)) $(more "$file")" \
             cargo +nightly miri test --quiet --locked --test "$file" -- $which >"$rig/miri.txt" 2>&1 || { cat "$rig/miri.txt" && exit 1; }
         [ "$(passed)" -gt 0 ] || { say "there is no test $test" >&2 && exit 1; }
         count=$((count + $(passed)))
