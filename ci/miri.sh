@@ -8,7 +8,7 @@
 # crossbeam-epoch turns integers into pointers (hence permissive provenance) and is not clean under Stacked Borrows.
 . "$(dirname "$0")/rig.lib.sh"
 
-flags="-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-disable-isolation ${MIRIFLAGS:-}"
+flags="-Zmiri-tree-borrows -Zmiri-permissive-provenance ${MIRIFLAGS:-}"
 # Pairs of words that are exchanged at once: Miri has no processor to ask whether it can.
 if [ "$(uname -m)" = x86_64 ]; then export RUSTFLAGS="-Ctarget-feature=+cmpxchg16b ${RUSTFLAGS:-}"; fi
 CARGO_TARGET_DIR=$target/miri-rung
@@ -33,8 +33,8 @@ files() {
 }
 more() {
     case $default_domain in *" $1 "*) echo -Zmiri-ignore-leaks ;; esac
-    # Races are what these are for: each load finds the latest word, so that the steps are the same each time.
-    case $1 in handovers) echo -Zmiri-disable-weak-memory-emulation ;; esac
+    # Races are what these are for: each load finds the latest word and the clock is Miri's own, so that the steps are the same each time.
+    case $1 in handovers) echo -Zmiri-disable-weak-memory-emulation ;; *) echo -Zmiri-disable-isolation ;; esac
 }
 # The lines of several seeds can be mixed up.
 passed() { grep -o '[0-9][0-9]* passed' "$rig/miri.txt" | awk '{n += $1} END {print n + 0}'; }

@@ -107,19 +107,17 @@ work=$rig/planted
 original=$PWD
 jobs=${CONEX_JOBS:-$(nproc 2>/dev/null || echo 1)}
 rm -rf "$work"
-mkdir -p "$work/claims" "$work/sound"
+mkdir -p "$work/claims" "$work/answers"
 
-# prepare N : two copies of the sources for worker N, one of them to remain sound, and what has been built of other packages.
+# prepare PLACE : a copy of the sources, and what has been built of other packages. One place for each worker, and one that
+# remains sound: cargo takes two copies for the same package, so they must not build into the same folder.
 prepare() {
-    for tree in tree sound; do
-        mkdir -p "$work/$1/$tree"
-        git ls-files -z | xargs -0 cp --parents -t "$work/$1/$tree"
-        # The library is built for each mutant, and run for a moment. What it depends on stays as it was built.
-        mkdir -p "$work/$1/$tree/.cargo"
-        for profile in release test; do
-            printf '[profile.%s.package.conex]\nopt-level = 1\ncodegen-units = 16\ndebug = false\n' $profile
-        done >"$work/$1/$tree/.cargo/config.toml"
-    done
+    mkdir -p "$work/$1/tree/.cargo"
+    git ls-files -z | xargs -0 cp --parents -t "$work/$1/tree"
+    # The library is built for each mutant, and run for a moment. What it depends on stays as it was built.
+    for profile in release test; do
+        printf '[profile.%s.package.conex]\nopt-level = 1\ncodegen-units = 16\ndebug = false\n' $profile
+    done >"$work/$1/tree/.cargo/config.toml"
     if [ ! -e "$target/planted/$1" ]; then
         mkdir -p "$target/planted/$1/rig"
         for built in debug loom park miri-rung; do
@@ -129,31 +127,32 @@ prepare() {
     fi
 }
 
-# run N TREE RUNG : a rung in a worker's tree; a hang is a failure too.
+# run PLACE RUNG : a rung in one of the copies; a hang is a failure too.
 run() {
-    (cd "$work/$1/$2" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 300 sh -c "$3") >"$work/$1/out.txt" 2>&1
+    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 300 sh -c "$2") >"$work/$1/out.txt" 2>&1
 }
 
-# Whether a rung passes without any mutant: one that fails anyway proves nothing. One worker tries, the others wait for it.
+# Whether a rung passes without any mutant: one that fails anyway proves nothing. One worker tries at a time.
 sound() {
     # What the commit tier of a rung does not run has not passed with it.
-    case $2 in
+    case $1 in
         "ci/loom.sh lib:"*) ;;
         "CONEX_SEEDS=1 ci/miri.sh handovers"* | ci/loom.sh* | ci/park.sh* | ci/bounds.sh*)
-            case " ${CONEX_PASSED:-} " in *" $(echo "$2" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return ;; esac ;;
+            case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return ;; esac ;;
     esac
-    mark=$work/sound/$(echo "$2" | sha256sum | cut -c 1-16)
-    if mkdir "$mark" 2>/dev/null; then
-        if run "$1" sound "$2"; then
-            echo yes >"$mark/answer"
+    mark=$work/answers/$(echo "$1" | sha256sum | cut -c 1-16)
+    until mkdir "$work/trying" 2>/dev/null; do sleep 1; done
+    if [ ! -e "$mark" ]; then
+        if run sound "$1"; then
+            echo yes >"$mark"
         else
-            cat "$work/$1/out.txt"
-            say "'$2' fails without any mutant" >&2
-            echo no >"$mark/answer"
+            cat "$work/sound/out.txt"
+            say "'$1' fails without any mutant" >&2
+            echo no >"$mark"
         fi
     fi
-    until [ -s "$mark/answer" ]; do sleep 1; done
-    [ "$(cat "$mark/answer")" = yes ]
+    rmdir "$work/trying"
+    [ "$(cat "$mark")" = yes ]
 }
 
 # verdict NAME WORD : keeps it for the end.
@@ -163,7 +162,7 @@ verdict() { echo "$1 $2" >>"$table"; }
 one() {
     by=$(field "$2" rung) file=$(field "$2" file) why=$(field "$2" survives)
     case $named in *" $2 "*) why= ;; esac
-    [ -n "$why" ] || sound "$1" "$by" || { verdict "$2" UNSOUND && return; }
+    [ -n "$why" ] || sound "$by" || { verdict "$2" UNSOUND && return; }
     tree=$work/$1/tree
     if ! plant "$mutants/$2.mutant" "$tree"; then
         verdict "$2" UNFIT
@@ -172,8 +171,8 @@ one() {
     begin=$(date +%s)
     if [ -n "$why" ]; then
         word=survives
-        run "$1" tree "cargo check --quiet --lib" || word=UNFIT
-    elif run "$1" tree "$by"; then
+        run "$1" "cargo check --quiet --lib" || word=UNFIT
+    elif run "$1" "$by"; then
         word=SURVIVED
     else
         word=killed
@@ -202,6 +201,7 @@ worker() {
 first=${1:-}
 cp "$table" "$work/before"
 end=$(($(date +%s) + ${limit:-0}))
+prepare sound
 for n in $(seq "$jobs"); do worker "$n" & done
 wait
 
