@@ -11,7 +11,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -72,8 +72,11 @@ fn until(mut step: impl FnMut() -> bool) {
     }
 }
 
-/// Runs the steps one after the other, each on the thread whose number stands before it. No thread ends before the last.
-fn relay(steps: &[(usize, &(dyn Fn() + Sync))]) {
+/// A step: the thread that runs it, and what it does.
+type Step<'a> = (usize, &'a (dyn Fn() + Sync));
+
+/// Runs the steps one after the other. No thread ends before the last.
+fn relay(steps: &[Step<'_>]) {
     let turn = Turn::new();
     let threads = steps.iter().map(|(who, _)| who + 1).max().expect("a step");
     thread::scope(|scope| {
@@ -88,6 +91,16 @@ fn relay(steps: &[(usize, &(dyn Fn() + Sync))]) {
             });
         }
     });
+}
+
+/// The same on threads that have used `domain` before. A thread's first pin looks at what all others did last, and so orders
+/// it; and every pin is a fence, so that only what a step has done after its pin is left to the container.
+fn relay_in(domain: &Domain, steps: &[Step<'_>]) {
+    let enter = || drop(domain.enter());
+    let threads = steps.iter().map(|(who, _)| who + 1).max().expect("a step");
+    let all: Vec<Step<'_>> =
+        (0..threads).map(|who| (who, &enter as _)).chain(steps.iter().copied()).collect();
+    relay(&all);
 }
 
 fn options() -> Options {
@@ -342,6 +355,17 @@ impl BuildHasher for Plain {
     }
 }
 
+#[derive(Default)]
+struct Alike;
+
+impl Hasher for Alike {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn finish(&self) -> u64 {
+        42
+    }
+}
+
 struct PlainHasher(u64);
 
 impl Hasher for PlainHasher {
@@ -354,80 +378,73 @@ impl Hasher for PlainHasher {
     }
 }
 
-fn map(options: &Options) -> Map<u64, Box<u64>, Plain> {
-    Map::with_options(options, 0, Plain).expect("memory")
+fn map<S: BuildHasher>(domain: &Domain, hasher: S) -> Map<u64, Box<u64>, S> {
+    Map::with_options(&Options::new().domain(domain), 0, hasher).expect("memory")
 }
 
 /// Pair (1): an entry by the header of its bucket.
 #[test]
 fn an_entry_of_a_map() {
-    let map = map(&options());
-    relay(&[
-        (0, &|| map.insert(1, Box::new(7)).unwrap()),
-        (1, &|| until(|| map.with(&1, |value| **value) == Some(7))),
-        (1, &|| assert_eq!(map.upsert(1, Box::new(8)).as_deref(), Some(&7))),
-        (0, &|| until(|| map.remove(&1).is_some_and(|value| *value == 8))),
-    ]);
+    let domain = Domain::new().expect("memory");
+    let map = map(&domain, Plain);
+    relay_in(
+        &domain,
+        &[
+            (0, &|| map.insert(1, Box::new(7)).unwrap()),
+            (1, &|| until(|| map.with(&1, |value| **value) == Some(7))),
+            (1, &|| assert_eq!(map.upsert(1, Box::new(8)).as_deref(), Some(&7))),
+            (0, &|| until(|| map.remove(&1).is_some_and(|value| *value == 8))),
+        ],
+    );
 }
 
-/// The same through an overflow node: the marker words cannot stand in a cell, and a bucket has three.
+/// The same through overflow nodes: all keys belong to one bucket, which has three cells.
 #[test]
 fn a_node_of_a_map() {
-    let map = map(&options());
-    let insert = |keys: std::ops::Range<u64>| keys.for_each(|key| map.insert(key, Box::new(key)).unwrap());
-    relay(&[
-        (0, &|| insert(0..15)),
-        (1, &|| (0..15).for_each(|key| until(|| map.with(&key, |value| **value) == Some(key)))),
-    ]);
-}
-
-/// Pair (5): a table that another thread has filled.
-#[test]
-fn a_table_of_a_map() {
-    let map = map(&options());
-    let before = map.stats().buckets;
-    let grow = || {
-        for key in 0_u64.. {
-            map.insert(key, Box::new(key)).unwrap();
-            let stats = map.stats();
-            if stats.buckets > before && !stats.resizing {
-                return;
-            }
-        }
-    };
-    relay(&[(0, &grow), (1, &|| until(|| map.with(&3, |value| **value) == Some(3)))]);
+    let domain = Domain::new().expect("memory");
+    let map = map(&domain, BuildHasherDefault::<Alike>::default());
+    let key = |key| until(|| map.with(&key, |value| **value) == Some(key));
+    relay_in(
+        &domain,
+        &[
+            (0, &|| (0..6).for_each(|key| map.insert(key, Box::new(key)).unwrap())),
+            (1, &|| (0..6).for_each(key)),
+            (1, &|| map.insert(6, Box::new(6)).unwrap()),
+            (0, &|| key(6)),
+        ],
+    );
 }
 
 /// Pair (4): the table that another thread has begun to fill, for one that comes to help.
 #[test]
 fn a_next_table_of_a_map() {
-    let map = map(&options());
-    let fill = || {
-        for key in 0_u64.. {
-            map.insert(key, Box::new(key)).unwrap();
-            if map.stats().resizing {
-                return;
-            }
-        }
-    };
-    // The keys are so many that one at least belongs to a bucket that has not moved.
-    relay(&[(0, &fill), (1, &|| (1000..1004).for_each(|key| map.insert(key, Box::new(key)).unwrap()))]);
+    let insert = |map: &Map<_, _, _>, key: u64| map.insert(key, Box::new(key)).unwrap();
+    let domain = Domain::new().expect("memory");
+    // With as many keys growth begins, without a look at the figures.
+    let other = map(&domain, Plain);
+    let mut keys = 0;
+    while !other.stats().resizing {
+        insert(&other, keys);
+        keys += 1;
+    }
+    let map = map(&domain, Plain);
+    // Of the keys that follow, one at least belongs to a bucket that has not moved.
+    relay_in(
+        &domain,
+        &[
+            (0, &|| (0..keys).for_each(|key| insert(&map, key))),
+            (1, &|| (1000..1004).for_each(|key| insert(&map, key))),
+        ],
+    );
+    assert!(map.stats().buckets > 8 || map.stats().resizing, "else this tests nothing");
 }
 
 /// Pair (7): the counter of a thread beyond the first ones.
 #[test]
 fn a_counter_of_a_map() {
     let domain = Domain::new().expect("memory");
-    let map = map(&Options::new().domain(&domain));
-    let enter = || drop(domain.enter());
-    relay(&[
-        (0, &enter),
-        (1, &enter),
-        (2, &enter),
-        (3, &enter),
-        (4, &|| map.insert(1, Box::new(1)).unwrap()),
-        (0, &|| assert!(map.len() <= 1)),
-    ]);
+    let map = map(&domain, Plain);
+    relay_in(&domain, &[(4, &|| map.insert(1, Box::new(1)).unwrap()), (0, &|| assert!(map.len() <= 1))]);
 }
 
 // --- Reclamation
@@ -448,12 +465,11 @@ fn a_retired_block() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
     FREED.store(0, Ordering::Relaxed);
     let domain = Domain::new().expect("memory");
-    let enter = || drop(domain.enter());
     // SAFETY: the callback uses a static counter only.
     let retire = || unsafe {
         domain.retire(null_mut(), 16, count, std::ptr::from_ref(&FREED).cast_mut().cast()).unwrap();
     };
-    relay(&[(0, &enter), (1, &enter), (2, &enter), (3, &enter), (4, &enter), (0, &retire), (4, &retire)]);
+    relay_in(&domain, &[(0, &retire), (4, &retire)]);
     drop(domain);
     assert_eq!(FREED.load(Ordering::Relaxed), 2);
 }
@@ -491,7 +507,7 @@ fn an_object_retired_to_hazard_pointers() {
         let ctx = std::ptr::from_ref(&FREED).cast_mut().cast();
         domain.retire_hazardous(null_mut(), 16, count, ctx).unwrap();
     };
-    relay(&[(0, &retire), (1, &retire)]);
+    relay_in(&domain, &[(0, &retire), (1, &retire)]);
     drop(domain);
     assert_eq!(FREED.load(Ordering::Relaxed), 2);
 }
@@ -503,24 +519,27 @@ fn an_object_that_was_protected() {
     let source = AtomicPtr::new(Box::into_raw(Box::new(7_u64)));
     // Locked by one thread only.
     let hazard = Mutex::new(domain.hazard_pointer().expect("memory"));
-    relay(&[
-        (0, &|| {
-            let mut hazard = hazard.lock().unwrap();
-            let seen = hazard.protect(&source);
-            // SAFETY: protected.
-            assert_eq!(unsafe { *seen }, 7);
-            hazard.reset();
-        }),
-        (1, &|| {
-            let seen = source.swap(null_mut(), Ordering::AcqRel);
-            // SAFETY: unlinked; `free` ends the box.
-            unsafe { domain.retire_hazardous(seen.cast(), 8, free, null_mut()) }.unwrap();
-            until(|| {
-                domain.flush();
-                domain.stats().pending_objects == 0
-            });
-        }),
-    ]);
+    relay_in(
+        &domain,
+        &[
+            (0, &|| {
+                let mut hazard = hazard.lock().unwrap();
+                let seen = hazard.protect(&source);
+                // SAFETY: protected.
+                assert_eq!(unsafe { *seen }, 7);
+                hazard.reset();
+            }),
+            (1, &|| {
+                let seen = source.swap(null_mut(), Ordering::AcqRel);
+                // SAFETY: unlinked; `free` ends the box.
+                unsafe { domain.retire_hazardous(seen.cast(), 8, free, null_mut()) }.unwrap();
+                until(|| {
+                    domain.flush();
+                    domain.stats().pending_objects == 0
+                });
+            }),
+        ],
+    );
 }
 
 /// Pair (1) → (2) of the counted references: a value by its place.
@@ -530,9 +549,7 @@ fn a_value_in_a_place() {
     let value = |n: u64| Some(Ref::new_in(&domain, n).expect("memory"));
     let place = AtomicRef::new_in(&domain, None);
     let seen = |n| until(|| place.load().is_some_and(|value| *value == n));
-    relay(&[(0, &|| place.store(value(1))), (1, &|| seen(1))]);
-    relay(&[
-        (0, &|| until(|| place.compare_exchange(place.load().as_ref(), value(2)).is_ok())),
-        (1, &|| seen(2)),
-    ]);
+    relay_in(&domain, &[(0, &|| place.store(value(1))), (1, &|| seen(1))]);
+    let exchange = || until(|| place.compare_exchange(place.load().as_ref(), value(2)).is_ok());
+    relay_in(&domain, &[(0, &exchange), (1, &|| seen(2))]);
 }

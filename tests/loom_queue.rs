@@ -296,6 +296,27 @@ fn reclaim() {
     });
 }
 
+/// A thread leaves a segment that another one has retired meanwhile, which finds it free at its next retirement. Between
+/// the two writes of the slot, and before a fence orders anything: the last use of the segment has to come before its end.
+#[test]
+fn left_while_it_is_retired() {
+    explore(2, || {
+        let model = Model::new(1);
+        model.push_n(&[1, 2, 3]);
+        model.is_empty();
+        let popper = spawn(&model, |model| {
+            model.pop();
+            model.pop();
+            thread::yield_now();
+            model.pop();
+        });
+        thread::yield_now();
+        model.is_empty();
+        popper.join().unwrap();
+        model.check();
+    });
+}
+
 /// A segment goes through the pool and comes back while a slow thread still names it.
 #[test]
 fn reuse() {

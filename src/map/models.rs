@@ -260,6 +260,21 @@ fn two_helpers_grow_and_one_reads() {
     });
 }
 
+/// The same for one that has pinned long before.
+#[test]
+fn get_while_another_thread_grows() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let _session = map.pin();
+        let other = spawn(&map, migrate);
+        assert_eq!((get(&map, A), get(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn two_helpers_shrink() {
     loom::model(|| {
