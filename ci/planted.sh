@@ -129,7 +129,7 @@ prepare() {
 
 # run PLACE RUNG : a rung in one of the copies; a hang is a failure too.
 run() {
-    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 300 sh -c "$2") >"$work/$1/out.txt" 2>&1
+    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 120 sh -c "$2") >"$work/$1/out.txt" 2>&1
 }
 
 # Whether a rung passes without any mutant: one that fails anyway proves nothing. One worker tries at a time.

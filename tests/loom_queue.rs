@@ -300,16 +300,16 @@ fn reclaim() {
 /// the two writes of the slot, and before a fence orders anything: the last use of the segment has to come before its end.
 #[test]
 fn left_while_it_is_retired() {
-    explore(2, || {
+    explore(1, || {
         let model = Model::new(1);
         model.push_n(&[1, 2, 3]);
-        model.is_empty();
         let popper = spawn(&model, |model| {
             model.pop();
             model.pop();
             thread::yield_now();
             model.pop();
         });
+        model.is_empty();
         thread::yield_now();
         model.is_empty();
         popper.join().unwrap();

@@ -17,6 +17,7 @@ use super::table::{MIN_LOG2, Table};
 use super::words::{Word, Words};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Domain;
+use crate::sync::Ordering;
 
 type Map = Engine<Words>;
 
@@ -122,6 +123,20 @@ fn insert_and_insert_in_one_bucket() {
         assert!(insert(&map, B, 2));
         assert!(other.join().unwrap());
         assert_eq!(contents(&map), [(A, 1), (B, 2)]);
+    });
+}
+
+/// A key whose word is the mark of a free cell: whoever wrote it into one would lose the cell to the other.
+#[test]
+fn insert_and_insert_of_a_mark() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(1);
+    model.check(|| {
+        let map = map();
+        let other = spawn(&map, |map| insert(map, 0, 1));
+        assert!(insert(&map, A, 2));
+        assert!(other.join().unwrap());
+        assert_eq!(contents(&map), [(0, 1), (A, 2)]);
     });
 }
 
@@ -253,6 +268,25 @@ fn two_helpers_grow_and_one_reads() {
         insert(&map, A, 1);
         insert(&map, C, 3);
         begin(&map, 1, 2);
+        let other = spawn(&map, assist);
+        assist(&map);
+        assert_eq!((get_word(&map, A), get_word(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
+    });
+}
+
+/// The same where all groups were handed out to a thread that never comes back, and are done for it.
+#[test]
+fn two_helpers_do_what_was_handed_out_and_one_reads() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let pinned = map.pin();
+        // Relaxed: as in `assist`.
+        map.table(&pinned).progress.cursor.fetch_add(2, Ordering::Relaxed);
+        drop(pinned);
         let other = spawn(&map, assist);
         assist(&map);
         assert_eq!((get_word(&map, A), get_word(&map, C)), (Some(1), Some(3)));

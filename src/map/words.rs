@@ -202,6 +202,18 @@ mod tests {
     use super::*;
     use crate::reclaim::Domain;
 
+    /// Else the bucket's entries would all come to live in overflow nodes.
+    #[test]
+    fn the_cells_of_removed_keys_are_used_again() {
+        let map = WordMap::new(7, 0, &Options::new().domain(&Domain::new().unwrap())).unwrap();
+        let empty = map.engine.stats().bytes;
+        for image in 2..20 {
+            let key = map.mixer.unmix(image);
+            assert_eq!((map.insert(key, 1), map.engine.stats().bytes), (Ok(None), empty));
+            assert_eq!(map.remove(key), Ok(Some(1)));
+        }
+    }
+
     /// Those that mark cells: an entry of such a key lives in an overflow node, beside others in cells.
     #[test]
     fn keys_whose_images_are_marks() {
