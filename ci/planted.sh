@@ -120,7 +120,7 @@ prepare() {
     done >"$work/$1/tree/.cargo/config.toml"
     if [ ! -e "$target/planted/$1" ]; then
         mkdir -p "$target/planted/$1/rig"
-        for built in debug loom park miri-rung; do
+        for built in debug loom park miri-rung tsan; do
             [ ! -e "$target/$built" ] || tar -C "$target" --exclude=incremental --exclude=examples --exclude='*conex*' \
                 --exclude='deps/*-????????????????' -cf - "$built" | tar -C "$target/planted/$1" -xf -
         done
@@ -132,27 +132,39 @@ run() {
     (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 120 sh -c "$2") >"$work/$1/out.txt" 2>&1
 }
 
-# Whether a rung passes without any mutant: one that fails anyway proves nothing. One worker tries at a time.
-sound() {
-    # What the commit tier of a rung does not run has not passed with it.
+# What a rung says without any mutant: one that fails anyway proves nothing. It is tried beside the mutants.
+answer() { echo "$work/answers/$(echo "$1" | sha256sum | cut -c 1-16)"; }
+# ask RUNG : has it tried, unless it has just passed, as far as its commit tier goes.
+ask() {
     case $1 in
         "ci/loom.sh lib:"*) ;;
         "CONEX_SEEDS=1 ci/miri.sh handovers"* | ci/loom.sh* | ci/park.sh* | ci/bounds.sh*)
             case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return ;; esac ;;
     esac
-    mark=$work/answers/$(echo "$1" | sha256sum | cut -c 1-16)
-    until mkdir "$work/trying" 2>/dev/null; do sleep 1; done
-    if [ ! -e "$mark" ]; then
-        if run sound "$1"; then
-            echo yes >"$mark"
+    echo "$1" >>"$work/rungs"
+}
+# Tries what was asked for, until all workers are done.
+prove() {
+    n=0
+    while :; do
+        over=$([ ! -e "$work/over" ] || echo yes)
+        if [ $n -lt "$(wc -l <"$work/rungs")" ]; then
+            n=$((n + 1))
+            by=$(sed -n "${n}p" "$work/rungs")
+            [ ! -e "$(answer "$by")" ] || continue
+            if run sound "$by"; then
+                echo yes >"$(answer "$by")"
+            else
+                cat "$work/sound/out.txt"
+                say "'$by' fails without any mutant" >&2
+                echo no >"$(answer "$by")"
+            fi
+        elif [ -n "$over" ]; then
+            break
         else
-            cat "$work/sound/out.txt"
-            say "'$1' fails without any mutant" >&2
-            echo no >"$mark"
+            sleep 1
         fi
-    fi
-    rmdir "$work/trying"
-    [ "$(cat "$mark")" = yes ]
+    done
 }
 
 # verdict NAME WORD : keeps it for the end.
@@ -162,7 +174,7 @@ verdict() { echo "$1 $2" >>"$table"; }
 one() {
     by=$(field "$2" rung) file=$(field "$2" file) why=$(field "$2" survives)
     case $named in *" $2 "*) why= ;; esac
-    [ -n "$why" ] || sound "$by" || { verdict "$2" UNSOUND && return; }
+    [ -n "$why" ] || ask "$by"
     tree=$work/$1/tree
     if ! plant "$mutants/$2.mutant" "$tree"; then
         verdict "$2" UNFIT
@@ -202,8 +214,23 @@ first=${1:-}
 cp "$table" "$work/before"
 end=$(($(date +%s) + ${limit:-0}))
 prepare sound
-for n in $(seq "$jobs"); do worker "$n" & done
-wait
+: >"$work/rungs"
+prove &
+prover=$!
+workers=
+for n in $(seq "$jobs"); do
+    worker "$n" &
+    workers="$workers $!"
+done
+# shellcheck disable=SC2086 # words
+wait $workers
+: >"$work/over"
+wait $prover
+while read -r name word; do
+    if [ "$word" = killed ] && grep -q no "$(answer "$(field "$name" rung)")" 2>/dev/null; then word=UNSOUND; fi
+    echo "$name $word"
+done <"$table" >"$work/judged"
+cp "$work/judged" "$table"
 
 killed=$(grep -c ' killed$' "$table" || true)
 known=$(grep -c ' survives$' "$table" || true)

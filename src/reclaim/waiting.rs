@@ -127,3 +127,60 @@ impl<B: Waits> Waiting<B> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use std::boxed::Box;
+    use std::sync::atomic::AtomicUsize as Count;
+
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::reclaim::Domain;
+
+    #[repr(align(128))]
+    struct Block {
+        below: AtomicPtr<Block>,
+    }
+
+    impl Waits for Block {
+        fn below(&self) -> &AtomicPtr<Self> {
+            &self.below
+        }
+    }
+
+    /// Blocks that wait one below the other are all found by who takes the list.
+    #[test]
+    fn blocks_are_taken_with_their_list() {
+        static DISCARDED: Count = Count::new(0);
+        // The same addresses each time: they choose the list.
+        let places: [usize; 4] = core::array::from_fn(|_| {
+            let block = Box::new(Block { below: AtomicPtr::new(ptr::null_mut()) });
+            Box::into_raw(block).expose_provenance()
+        });
+        let block = move |at: usize| {
+            let block = ptr::with_exposed_provenance_mut::<Block>(places[at]);
+            // SAFETY: allocated above; nobody else has it yet.
+            unsafe { block.write(Block { below: AtomicPtr::new(ptr::null_mut()) }) };
+            block
+        };
+        let discard = |_| _ = DISCARDED.fetch_add(1, Ordering::SeqCst);
+        loom::model(move || {
+            DISCARDED.store(0, Ordering::SeqCst);
+            let domain = Domain::new().unwrap();
+            let waiting = Arc::new((Waiting::new(), Hazards::new(&domain)));
+            let other = {
+                let waiting = waiting.clone();
+                // SAFETY: the blocks are this thread's, and in no list. There are more of them than lists.
+                thread::spawn(move || (0..3).for_each(|at| unsafe { waiting.0.wait(block(at)) }))
+            };
+            // SAFETY: nobody has used the block.
+            unsafe { waiting.0.retire(&waiting.1, block(3), discard) };
+            other.join().unwrap();
+            // SAFETY: nobody uses the lists any more.
+            unsafe { waiting.0.drain(discard) };
+            assert_eq!(DISCARDED.load(Ordering::SeqCst), 4);
+        });
+    }
+}
