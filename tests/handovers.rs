@@ -11,7 +11,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -355,17 +355,6 @@ impl BuildHasher for Plain {
     }
 }
 
-#[derive(Default)]
-struct Alike;
-
-impl Hasher for Alike {
-    fn write(&mut self, _: &[u8]) {}
-
-    fn finish(&self) -> u64 {
-        42
-    }
-}
-
 struct PlainHasher(u64);
 
 impl Hasher for PlainHasher {
@@ -378,15 +367,15 @@ impl Hasher for PlainHasher {
     }
 }
 
-fn map<S: BuildHasher>(domain: &Domain, hasher: S) -> Map<u64, Box<u64>, S> {
-    Map::with_options(&Options::new().domain(domain), 0, hasher).expect("memory")
+fn map(domain: &Domain) -> Map<u64, Box<u64>, Plain> {
+    Map::with_options(&Options::new().domain(domain), 0, Plain).expect("memory")
 }
 
 /// Pair (1): an entry by the header of its bucket.
 #[test]
 fn an_entry_of_a_map() {
     let domain = Domain::new().expect("memory");
-    let map = map(&domain, Plain);
+    let map = map(&domain);
     relay_in(
         &domain,
         &[
@@ -398,19 +387,23 @@ fn an_entry_of_a_map() {
     );
 }
 
-/// The same through overflow nodes: all keys belong to one bucket, which has three cells.
+/// The same through overflow nodes: all keys belong to one bucket, which has three cells, and no two have the same hash.
 #[test]
 fn a_node_of_a_map() {
+    // As the map spreads hashes: the top bits of the product are the bucket.
+    let position = |hash: u64| (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let keys: Vec<u64> = (0..).filter(|key| position(Plain.hash_one(key)) >> 61 == 0).take(7).collect();
     let domain = Domain::new().expect("memory");
-    let map = map(&domain, BuildHasherDefault::<Alike>::default());
-    let key = |key| until(|| map.with(&key, |value| **value) == Some(key));
+    let map = map(&domain);
+    let insert = |key: &u64| map.insert(*key, Box::new(*key)).unwrap();
+    let find = |key: &u64| until(|| map.with(key, |value| **value) == Some(*key));
     relay_in(
         &domain,
         &[
-            (0, &|| (0..6).for_each(|key| map.insert(key, Box::new(key)).unwrap())),
-            (1, &|| (0..6).for_each(key)),
-            (1, &|| map.insert(6, Box::new(6)).unwrap()),
-            (0, &|| key(6)),
+            (0, &|| keys[..6].iter().for_each(insert)),
+            (1, &|| keys[..6].iter().rev().for_each(find)),
+            (1, &|| insert(&keys[6])),
+            (0, &|| find(&keys[6])),
         ],
     );
 }
@@ -418,16 +411,16 @@ fn a_node_of_a_map() {
 /// Pair (4): the table that another thread has begun to fill, for one that comes to help.
 #[test]
 fn a_next_table_of_a_map() {
-    let insert = |map: &Map<_, _, _>, key: u64| map.insert(key, Box::new(key)).unwrap();
+    let insert = |map: &Map<u64, Box<u64>, Plain>, key: u64| map.insert(key, Box::new(key)).unwrap();
     let domain = Domain::new().expect("memory");
     // With as many keys growth begins, without a look at the figures.
-    let other = map(&domain, Plain);
+    let other = map(&domain);
     let mut keys = 0;
     while !other.stats().resizing {
         insert(&other, keys);
         keys += 1;
     }
-    let map = map(&domain, Plain);
+    let map = map(&domain);
     // Of the keys that follow, one at least belongs to a bucket that has not moved.
     relay_in(
         &domain,
@@ -443,7 +436,7 @@ fn a_next_table_of_a_map() {
 #[test]
 fn a_counter_of_a_map() {
     let domain = Domain::new().expect("memory");
-    let map = map(&domain, Plain);
+    let map = map(&domain);
     relay_in(&domain, &[(4, &|| map.insert(1, Box::new(1)).unwrap()), (0, &|| assert!(map.len() <= 1))]);
 }
 
