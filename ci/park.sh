@@ -2,7 +2,7 @@
 # Proves the progress promise (G1) step by step: a thread is parked before its k-th access to shared memory, for every k of
 # every operation of every container, and all others complete every operation; a resize that it was in the middle of
 # comes to its end. Peers that are known to block must be found to block.
-#   ci/park.sh [SUITE...]    the suites whose names begin so, without the peers; all of them unless told
+#   ci/park.sh [SUITE...]    those suites, without the peers; "queue*": all whose names begin so. All of them unless told
 # The library is built with --cfg conex_park, by which its atomics call a hook (src/sync/step.rs); crossbeam-epoch's own do
 # not: ci/suspend.sh stops threads in those.
 . "$(dirname "$0")/rig.lib.sh"
