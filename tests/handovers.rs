@@ -543,6 +543,10 @@ fn a_value_in_a_place() {
     let place = AtomicRef::new_in(&domain, None);
     let seen = |n| until(|| place.load().is_some_and(|value| *value == n));
     relay_in(&domain, &[(0, &|| place.store(value(1))), (1, &|| seen(1))]);
-    let exchange = || until(|| place.compare_exchange(place.load().as_ref(), value(2)).is_ok());
+    let exchange = || {
+        // Its pin is the last fence before the value is made.
+        let _session = domain.enter();
+        until(|| place.compare_exchange(place.load().as_ref(), value(2)).is_ok());
+    };
     relay_in(&domain, &[(0, &exchange), (1, &|| seen(2))]);
 }
