@@ -197,7 +197,7 @@ one() {
         *) say "$2: $word by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$2.mutant")" ;;
     esac
     verdict "$2" $word
-    cp "$original/$file" "$tree/$file"
+    cp "$work/sound/tree/$file" "$tree/$file"
     touch "$tree/$file" # newer than what was built with the mutant
 }
 

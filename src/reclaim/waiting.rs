@@ -130,7 +130,6 @@ impl<B: Waits> Waiting<B> {
 
 #[cfg(all(test, loom))]
 mod models {
-    use std::boxed::Box;
     use std::sync::atomic::AtomicUsize as Count;
 
     use loom::sync::Arc;
@@ -156,8 +155,8 @@ mod models {
         static DISCARDED: Count = Count::new(0);
         // The same addresses each time: they choose the list.
         let places: [usize; 4] = core::array::from_fn(|_| {
-            let block = Box::new(Block { below: AtomicPtr::new(ptr::null_mut()) });
-            Box::into_raw(block).expose_provenance()
+            // SAFETY: a block has a size.
+            unsafe { std::alloc::alloc(std::alloc::Layout::new::<Block>()) }.expose_provenance()
         });
         let block = move |at: usize| {
             let block = ptr::with_exposed_provenance_mut::<Block>(places[at]);
