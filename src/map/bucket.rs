@@ -163,6 +163,15 @@ impl Bucket {
         Pair { key: self.key(cell), value }
     }
 
+    /// An entry of a cell that may be the one, or `None`. Nothing is validated: it is a guess, and says nothing more.
+    #[inline]
+    pub(super) fn guess<P: Probe>(&self, header: Header, probe: &P) -> Option<Pair> {
+        let valid = header.valid();
+        (0..CELLS)
+            .find(|&cell| valid >> cell & 1 != 0 && probe.may_be(self.key(cell)))
+            .map(|cell| self.entry(header, cell))
+    }
+
     /// Looks for an entry under `header`, which the caller loaded while pinned.
     #[inline]
     pub(super) fn find<P: Probe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{Bucket, CELLS, Pair, Probe};
+use super::bucket::{CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
@@ -103,6 +103,13 @@ impl<C: Codec> Engine<C> {
         prefetch(self.table(pinned).bucket(position));
     }
 
+    /// The entry that `probe` looks for, as far as a glance at its bucket tells: a guess, and not to be followed.
+    #[inline]
+    pub(super) fn guess<P: Probe>(&self, pinned: &Pinned, probe: &P) -> Option<Pair> {
+        let bucket = self.table(pinned).bucket(probe.position());
+        bucket.guess(bucket.load(), probe)
+    }
+
     /// Counts `by` more bytes of nodes and entries. May run the allocator's hook.
     #[inline]
     pub(super) fn count_bytes(&self, pinned: &Pinned, by: isize) {
@@ -188,14 +195,22 @@ impl<C: Codec> Drop for Engine<C> {
     }
 }
 
+/// Asks for a block of so many bytes, or for what the lines in flight have room for.
 #[inline]
-pub(super) fn prefetch(bucket: &Bucket) {
+pub(super) fn prefetch_block<T>(block: *const T, bytes: usize) {
+    for line in 0..bytes.div_ceil(64).min(4) {
+        prefetch(block.cast::<u8>().wrapping_add(64 * line));
+    }
+}
+
+#[inline]
+pub(super) fn prefetch<T>(line: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: every x86-64 processor has it, and it reads nothing as far as the program can tell.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(bucket).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = bucket;
+    let _ = line;
 }
