@@ -130,7 +130,7 @@ impl<B: Waits> Waiting<B> {
 
 #[cfg(all(test, loom))]
 mod models {
-    use std::sync::atomic::AtomicUsize as Count;
+    use std::sync::Mutex;
 
     use loom::sync::Arc;
     use loom::thread;
@@ -152,7 +152,8 @@ mod models {
     /// Blocks that wait one below the other are all found by who takes the list.
     #[test]
     fn blocks_are_taken_with_their_list() {
-        static DISCARDED: Count = Count::new(0);
+        // Not loom's own.
+        static DISCARDED: Mutex<usize> = Mutex::new(0);
         // The same addresses each time: they choose the list.
         let places: [usize; 4] = core::array::from_fn(|_| {
             // SAFETY: a block has a size.
@@ -164,9 +165,9 @@ mod models {
             unsafe { block.write(Block { below: AtomicPtr::new(ptr::null_mut()) }) };
             block
         };
-        let discard = |_| _ = DISCARDED.fetch_add(1, Ordering::SeqCst);
+        let discard = |_| *DISCARDED.lock().unwrap() += 1;
         loom::model(move || {
-            DISCARDED.store(0, Ordering::SeqCst);
+            *DISCARDED.lock().unwrap() = 0;
             let domain = Domain::new().unwrap();
             let waiting = Arc::new((Waiting::new(), Hazards::new(&domain)));
             let other = {
@@ -179,7 +180,7 @@ mod models {
             other.join().unwrap();
             // SAFETY: nobody uses the lists any more.
             unsafe { waiting.0.drain(discard) };
-            assert_eq!(DISCARDED.load(Ordering::SeqCst), 4);
+            assert_eq!(*DISCARDED.lock().unwrap(), 4);
         });
     }
 }
