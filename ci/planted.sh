@@ -4,102 +4,242 @@
 #   ci/planted.sh --all       all of them
 #   ci/planted.sh --rest      those of them that the last run has no verdict on
 #   ci/planted.sh NAME...     those
+#   ci/planted.sh --fit       plants none: says whether each fits one place of the code and names a test that is there
 # Fails when a mutant survives, does not compile, or no longer fits the code; and when a rung fails without any mutant.
 # The mutants are files of cpp-tests/planted/mutants: the rung, the file, the text to replace and its replacement. One that has
 # a line "survives: WHY" is known to survive its rung: it must fit and compile, and is not run unless it is named.
-# CONEX_PASSED names rungs that have just passed, which then need not be run without a mutant.
+# CONEX_PASSED names rungs that have just passed, which then need not be run without a mutant. CONEX_JOBS says how many
+# mutants are run at once.
 . "$(dirname "$0")/rig.lib.sh"
 need perl
 
 mutants=cpp-tests/planted/mutants
 everything=$(basename -s .mutant -a $mutants/*.mutant)
 table=$rig/planted.table
-# A different order for each commit, the same for all who look at it.
+
+# check MUTANT... : whether they fit. plant MUTANT FOLDER : plants one there.
+perl_text='
+use strict; use warnings;
+sub text { local $/; open my $f, "<", $_[0] or return undef; my $text = <$f>; $text }
+my ($what, @args) = @ARGV;
+my $into = $what eq "plant" ? pop @args : ".";
+my $faults = 0;
+# Whether a test of this name is in one of the files.
+sub there { my ($name, @files) = @_; grep { index(text($_) // "", $name) >= 0 } @files }
+my @sources = split /\n/, `find src -name "*.rs"`;
+sub rung {
+    my ($rung) = @_;
+    $rung =~ s/^(?:[A-Z_]+=\S+ )+//;
+    my @names;
+    if ($rung =~ m{^ci/([a-z]+)\.sh(.*)$}) {
+        return "ci/$1.sh, which is not there" unless -x "ci/$1.sh";
+        @names = map { [split /:+/] } split " ", $2 if $1 eq "loom" || $1 eq "miri";
+    } elsif ($rung =~ /^cargo test --quiet (?:--test (\w+)|--(lib))((?: \w+)*)$/) {
+        my $file = $1 // $2;
+        @names = map { [$file, $_] } split " ", $3;
+        @names = ([$file]) unless @names;
+    } else { return "something else" }
+    for (@names) {
+        my ($file, $test) = @$_;
+        my @files = $file eq "lib" ? @sources : ("tests/$file.rs");
+        return "tests/$file.rs, which is not there" unless -e $files[0];
+        return "the test $test, which is not in $file" if defined $test && !there($test, @files);
+    }
+    return undef;
+}
+for my $path (@args) {
+    my ($name) = $path =~ m{([^/]*)\.mutant$};
+    my $mutant = text($path) // "";
+    my ($head, $from, $to) = $mutant =~ /\A(.*?)^--- from\n(.*)\n--- to\n(.*)\n\z/ms;
+    my $fault;
+    my ($file, $rung);
+    if (defined $to) {
+        ($file) = $head =~ /^file: (.*)$/m;
+        ($rung) = $head =~ /^rung: (.*)$/m;
+    }
+    if (!defined $file || !defined $rung || $head !~ /\A# \S/) { $fault = "is not a mutant" }
+    else {
+        my $text = text("$into/$file") // "";
+        my $n = () = $text =~ /\Q$from\E/g;
+        my $named = $what eq "check" ? rung($rung) : undef;
+        if ($n != 1) { $fault = "fits $n places of $file, not one" }
+        elsif (defined $named) { $fault = "names $named" }
+        elsif ($what eq "plant") {
+            $text =~ s/\Q$from\E/$to/;
+            open my $f, ">", "$into/$file" or die $!;
+            print $f $text;
+        }
+    }
+    if (defined $fault) { print STDERR "planted: $name $fault\n"; $faults++ }
+}
+exit($faults > 0);
+'
+check() { perl -e "$perl_text" check "$@"; }
+plant() { perl -e "$perl_text" plant "$1" "$2"; }
+
+if [ "${1:-}" = --fit ]; then
+    # shellcheck disable=SC2086 # words
+    check $mutants/*.mutant
+    report "$(echo "$everything" | wc -l)" "mutants fit the code"
+    exit
+fi
+
+# field NAME FIELD : a line of a mutant's head.
+field() { sed -n "s/^$2: //p" "$mutants/$1.mutant"; }
+# A different order for each commit, the same for all who look at it. Those that survive are of no use there.
 shuffled() {
     commit=$(git rev-parse HEAD 2>/dev/null || date +%s)
-    for name in $everything; do echo "$(echo "$commit $name" | sha256sum | cut -c 1-16) $name"; done | sort | cut -d ' ' -f 2
+    for name in $everything; do
+        [ -n "$(field "$name" survives)" ] || echo "$(echo "$commit $name" | sha256sum | cut -c 1-16) $name"
+    done | sort | cut -d ' ' -f 2
 }
 limit=
 case ${1:-} in
-    --all) names=$everything ;;
-    --rest) names=$everything ;;
+    --all | --rest) names=$everything ;;
     "") if [ "$tier" = soak ]; then names=$everything; else names=$(shuffled) limit=${CONEX_SECONDS:-100}; fi ;;
     *) names=$* ;;
 esac
 [ "${1:-}" = --rest ] || : >"$table"
+# Named ones are run though they are known to survive.
+named=" $* "
 
-tree=$rig/planted
-rm -rf "$tree"
-mkdir -p "$tree"
-git ls-files -z | xargs -0 cp --parents -t "$tree"
+work=$rig/planted
 original=$PWD
-# What the rungs have built already is a start: only the library itself differs.
-if [ ! -e "$target/planted" ]; then
-    mkdir -p "$target/planted"
-    for built in debug release tsan asan fuzz loom park miri-rung; do
-        [ ! -e "$target/$built" ] || cp -a "$target/$built" "$target/planted/"
-    done
-    mkdir -p "$target/planted/rig"
-    for built in peers linearizability objects; do
-        [ ! -e "$rig/$built" ] || cp -a "$rig/$built" "$target/planted/rig/"
-    done
-fi
-CARGO_TARGET_DIR=$target/planted
-export CARGO_TARGET_DIR
+jobs=${CONEX_JOBS:-$(nproc 2>/dev/null || echo 1)}
+rm -rf "$work"
+mkdir -p "$work/claims" "$work/answers"
 
-# field NAME FIELD : a line of a mutant's head
-field() { sed -n "s/^$2: //p" "$mutants/$1.mutant"; }
-# The rung on the copy; a hang is a failure too.
-run() { (cd "$tree" && unset CONEX_REPORT && CONEX_TIER=commit timeout 900 sh -c "$1") >"$rig/planted.txt" 2>&1; }
-# Whether the rung passes without any mutant: one that fails anyway proves nothing.
-sound() {
-    case $sound in *"|$1|"*) return ;; esac
-    case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^ci/\([a-z]*\)\.sh.*,\1,p') "*) return ;; esac
-    run "$1" || { cat "$rig/planted.txt" && say "'$1' fails without any mutant" >&2 && return 1; }
-    sound="$sound|$1|"
+# prepare PLACE : a copy of the sources, and what has been built of other packages. One place for each worker, and one that
+# remains sound: cargo takes two copies for the same package, so they must not build into the same folder.
+prepare() {
+    mkdir -p "$work/$1/tree/.cargo"
+    git ls-files -z | xargs -0 cp --parents -t "$work/$1/tree"
+    # The library is built for each mutant, and run for a moment. What it depends on stays as it was built.
+    for profile in release test; do
+        printf '[profile.%s.package.conex]\nopt-level = 1\ncodegen-units = 16\ndebug = false\n' $profile
+    done >"$work/$1/tree/.cargo/config.toml"
+    if [ ! -e "$target/planted/$1" ]; then
+        mkdir -p "$target/planted/$1/rig"
+        for built in debug loom park miri-rung tsan; do
+            [ ! -e "$target/$built" ] || tar -C "$target" --exclude=incremental --exclude=examples --exclude='*conex*' \
+                --exclude='deps/*-????????????????' -cf - "$built" | tar -C "$target/planted/$1" -xf -
+        done
+    fi
 }
-# verdict NAME WORD : keeps it for the end
+
+# run PLACE RUNG : a rung in one of the copies; a hang is a failure too.
+run() {
+    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 120 sh -c "$2") >"$work/$1/out.txt" 2>&1
+}
+
+# What a rung says without any mutant: one that fails anyway proves nothing. It is tried beside the mutants.
+answer() { echo "$work/answers/$(echo "$1" | sha256sum | cut -c 1-16)"; }
+# ask RUNG : has it tried, unless it has just passed, as far as its commit tier goes.
+ask() {
+    case $1 in
+        "ci/loom.sh lib:"*) ;;
+        "CONEX_SEEDS=1 ci/miri.sh handovers"* | ci/loom.sh* | ci/park.sh* | ci/bounds.sh*)
+            case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return ;; esac ;;
+    esac
+    echo "$1" >>"$work/rungs"
+}
+# Tries what was asked for, until all workers are done.
+prove() {
+    n=0
+    while :; do
+        over=$([ ! -e "$work/over" ] || echo yes)
+        if [ $n -lt "$(wc -l <"$work/rungs")" ]; then
+            n=$((n + 1))
+            by=$(sed -n "${n}p" "$work/rungs")
+            [ ! -e "$(answer "$by")" ] || continue
+            if run sound "$by"; then
+                echo yes >"$(answer "$by")"
+            else
+                cat "$work/sound/out.txt"
+                say "'$by' fails without any mutant" >&2
+                echo no >"$(answer "$by")"
+            fi
+        elif [ -n "$over" ]; then
+            break
+        else
+            sleep 1
+        fi
+    done
+}
+
+# verdict NAME WORD : keeps it for the end.
 verdict() { echo "$1 $2" >>"$table"; }
 
-sound=
-end=$(($(date +%s) + ${limit:-0}))
-for name in $names; do
-    cd "$original"
-    if [ -n "$limit" ] && [ "$(date +%s)" -ge "$end" ]; then break; fi
-    if [ "${1:-}" = --rest ] && grep -q "^$name " "$table"; then continue; fi
-    by=$(field "$name" rung) file=$(field "$name" file)
-    why=$(field "$name" survives)
-    if [ -n "$why" ]; then case " $* " in *" $name "*) why= ;; esac; fi
-    [ -n "$why" ] || sound "$by" || { verdict "$name" UNSOUND && continue; }
-    cp "$tree/$file" "$tree/$file.sound"
-    if ! perl -e 'local $/; open M, $ARGV[0]; my ($from, $to) = <M> =~ /^--- from\n(.*)\n--- to\n(.*)\n\z/ms or die "not a mutant\n";
-        open F, $ARGV[1] or die; my $text = <F>; close F; my $n = () = $text =~ /\Q$from\E/g; die "$n places fit, not one\n" if $n != 1;
-        $text =~ s/\Q$from\E/$to/; open F, ">", $ARGV[1]; print F $text;' "$mutants/$name.mutant" "$tree/$file"; then
-        say "$name no longer fits $file" >&2
-        verdict "$name" UNFIT
-    elif ! run "cargo check --quiet --lib"; then
-        cat "$rig/planted.txt"
-        say "$name does not compile" >&2
-        verdict "$name" UNFIT
-    elif [ -n "$why" ]; then
-        verdict "$name" survives
-        say "$name survives, as is known: $why"
-    else
-        begin=$(date +%s)
-        if run "$by"; then word=SURVIVED; else word=killed; fi
-        verdict "$name" $word
-        say "$name: $word by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$name.mutant")"
+# one N NAME : plants a bug in a worker's tree, has it looked for, and takes it out again.
+one() {
+    by=$(field "$2" rung) file=$(field "$2" file) why=$(field "$2" survives)
+    case $named in *" $2 "*) why= ;; esac
+    [ -n "$why" ] || ask "$by"
+    tree=$work/$1/tree
+    if ! plant "$mutants/$2.mutant" "$tree"; then
+        verdict "$2" UNFIT
+        return
     fi
-    mv "$tree/$file.sound" "$tree/$file"
+    begin=$(date +%s)
+    if [ -n "$why" ]; then
+        word=survives
+        run "$1" "cargo check --quiet --lib" || word=UNFIT
+    elif run "$1" "$by"; then
+        word=SURVIVED
+    else
+        word=killed
+        # A mutant that does not compile says nothing of the rung.
+        ! grep -q 'could not compile `conex`' "$work/$1/out.txt" || word=UNFIT
+    fi
+    case $word in
+        survives) say "$2 survives, as is known: $why" ;;
+        UNFIT) cat "$work/$1/out.txt" && say "$2 does not compile" >&2 ;;
+        *) say "$2: $word by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$2.mutant")" ;;
+    esac
+    verdict "$2" $word
+    cp "$work/sound/tree/$file" "$tree/$file"
     touch "$tree/$file" # newer than what was built with the mutant
+}
+
+worker() {
+    prepare "$1"
+    for name in $names; do
+        if [ -n "$limit" ] && [ "$(date +%s)" -ge "$end" ]; then break; fi
+        if [ "${first:-}" = --rest ] && grep -q "^$name " "$work/before"; then continue; fi
+        if mkdir "$work/claims/$name" 2>/dev/null; then one "$1" "$name"; fi
+    done
+}
+
+first=${1:-}
+cp "$table" "$work/before"
+end=$(($(date +%s) + ${limit:-0}))
+prepare sound
+: >"$work/rungs"
+prove &
+prover=$!
+workers=
+for n in $(seq "$jobs"); do
+    worker "$n" &
+    workers="$workers $!"
 done
-cd "$original"
+# shellcheck disable=SC2086 # words
+wait $workers
+: >"$work/over"
+wait $prover
+while read -r name word; do
+    if [ "$word" = killed ] && grep -q no "$(answer "$(field "$name" rung)")" 2>/dev/null; then word=UNSOUND; fi
+    echo "$name $word"
+done <"$table" >"$work/judged"
+cp "$work/judged" "$table"
+
 killed=$(grep -c ' killed$' "$table" || true)
 known=$(grep -c ' survives$' "$table" || true)
 total=$(($(wc -l <"$table") - known))
+# Of each kind of rung: how many.
+while read -r name word; do echo "$(field "$name" rung | sed 's/^\([A-Z_]*=[^ ]* \)*//; s,^ci/\([a-z]*\)\.sh.*,\1,; s/^cargo test.*/test/') $word"; done <"$table" |
+    awk '$2 == "survives" {known[$1]++; total[$1] += 0; next} {total[$1]++} $2 == "killed" {killed[$1]++}
+        END {for (rung in total) printf "  %-16s %d/%d killed%s\n", rung, killed[rung], total[rung], known[rung] ? ", " known[rung] " more known to survive" : ""}' | sort
 say "killed $killed of $total; $known more are known to survive"
-# Of each rung: how many.
-while read -r name word; do echo "$(field "$name" rung | cut -d ' ' -f 1-5) $word"; done <"$table" | sort | uniq -c | sed 's/^/  /'
 [ "$killed" = "$total" ] || { grep -v -e ' killed$' -e ' survives$' "$table" && exit 1; }
 [ $((total + known)) -gt 0 ]
 report "$total" "mutants killed, each by the rung that it names"

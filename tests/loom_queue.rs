@@ -245,6 +245,23 @@ fn poison() {
     });
 }
 
+/// The same with an element that was made after the pusher's first fence, which is nobody's to order but the slot's.
+#[test]
+fn poison_comes_too_late() {
+    explore(2, || {
+        let model = Model::new(4);
+        let slow = spawn(&model, |model| {
+            model.push(1);
+            model.push(2);
+        });
+        model.push(3);
+        model.pop();
+        model.pop();
+        slow.join().unwrap();
+        model.check();
+    });
+}
+
 /// Two poppers after one element, and one that comes late.
 #[test]
 fn poppers() {

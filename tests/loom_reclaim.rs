@@ -9,10 +9,11 @@
 
 use std::alloc::Layout;
 use std::ffi::c_void;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use conex::{Allocator, Domain, Options, Stack};
+use conex::{Allocator, Domain, Map, Options};
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicPtr;
 use loom::thread;
@@ -213,15 +214,18 @@ fn drop_of_a_container_against_flush() {
         let domain = Domain::new().unwrap();
         // SAFETY: the hooks are functions without state of their own.
         let allocator = unsafe { Allocator::hooks(alloc, free, std::ptr::null_mut()) };
-        let stack = Stack::with_options(&Options::new().domain(&domain).allocator(allocator)).unwrap();
-        stack.push_n(vec![1, 2, 3]).unwrap();
-        // A batch that is sealed, one block in the open, nothing left in the stack.
-        stack.pop_all(|_| ());
+        let options = Options::new().domain(&domain).allocator(allocator);
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        let map = Map::<u32, u32, _>::with_options(&options, 0, hasher).unwrap();
+        // A batch that is sealed, and one block in the open.
+        for value in 0..4 {
+            map.upsert(1, value);
+        }
         let other = {
             let domain = domain.clone();
             thread::spawn(move || domain.flush())
         };
-        drop(stack);
+        drop(map);
         assert_eq!(OUT.load(Ordering::SeqCst), 0);
         other.join().unwrap();
     });

@@ -1,8 +1,14 @@
 //! Counted references in loom: every interleaving of small programs, within the preemption bound.
 //!
+//! What is freed is overwritten, so that a thread that still reads it finds no atomic there and loom panics.
+//!
 //! Run by `ci/loom.sh`.
 
 #![cfg(loom)]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the allocator of tests/park")]
+
+#[path = "park/heap.rs"]
+mod heap;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,6 +71,27 @@ fn load_against_store() {
         place.store(value(&domain, 2, &LIVE));
         reader.join().unwrap();
         drop(place);
+        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+    });
+}
+
+/// The memory of a value that has ended is there as long as a thread may look at its count, whoever moves the clock on.
+#[test]
+fn load_against_store_and_flush() {
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+    model(|| {
+        LIVE.store(0, Ordering::SeqCst);
+        let domain = Domain::new().unwrap();
+        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
+        let reader = {
+            let place = place.clone();
+            thread::spawn(move || drop(place.load()))
+        };
+        place.store(None);
+        for _ in 0..3 {
+            domain.flush();
+        }
+        reader.join().unwrap();
         assert_eq!(LIVE.load(Ordering::SeqCst), 0);
     });
 }

@@ -60,6 +60,25 @@ fn push_and_push() {
     });
 }
 
+/// The record of a thread that has ended goes to one of two newcomers, and with it a cache of nodes.
+#[test]
+fn a_record_has_one_heir() {
+    loom::model(|| {
+        let stack = stack();
+        let push = |n| {
+            let stack = stack.clone();
+            thread::spawn(move || stack.push(n))
+        };
+        push(1).join().unwrap();
+        let other = push(2);
+        stack.push(3);
+        other.join().unwrap();
+        let mut left = drain(&stack);
+        left.sort_unstable();
+        assert_eq!(left, [1, 2, 3]);
+    });
+}
+
 #[test]
 fn push_and_pop() {
     loom::model(|| {

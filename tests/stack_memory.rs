@@ -85,6 +85,34 @@ fn churn_is_flat() {
     assert_eq!(ledger.outstanding(), 0);
 }
 
+/// Chunks of which some nodes are free are filled again before new ones are taken, and when they have gone, their headers are
+/// used again.
+#[test]
+fn churn_of_a_part_is_flat() {
+    let ledger = ledger();
+    let stack = Stack::<u64>::with_options(&private().allocator(ledger.allocator())).expect("memory");
+    let push = |n| (0..n).for_each(|number| stack.push(number));
+    let pop = |n| (0..n).for_each(|_| assert!(stack.pop().is_some()));
+    let mut held = 0;
+    for round in 0..scaled(2_000) {
+        push(600);
+        pop(300);
+        push(300);
+        pop(600);
+        if round < 3 {
+            held = held.max(ledger.outstanding());
+        }
+        assert!(
+            ledger.outstanding() <= held,
+            "{} bytes after round {round}, once {held}",
+            ledger.outstanding()
+        );
+    }
+    assert_eq!(stack.pop(), None);
+    drop(stack);
+    assert_eq!(ledger.outstanding(), 0);
+}
+
 /// Threads that stopped somewhere in the past hold back the chunks that they name and those of the nodes they keep.
 #[test]
 fn idle_threads_hold_back_little() {

@@ -196,3 +196,38 @@ impl Probe for Word {
 }
 
 impl WordProbe for Word {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::reclaim::Domain;
+
+    /// Else the bucket's entries would all come to live in overflow nodes.
+    #[test]
+    fn the_cells_of_removed_keys_are_used_again() {
+        let map = WordMap::new(7, 0, &Options::new().domain(&Domain::new().unwrap())).unwrap();
+        let empty = map.engine.stats().bytes;
+        for image in 2..20 {
+            let key = map.mixer.unmix(image);
+            assert_eq!((map.insert(key, 1), map.engine.stats().bytes), (Ok(None), empty));
+            assert_eq!(map.remove(key), Ok(Some(1)));
+        }
+    }
+
+    /// Those that mark cells: an entry of such a key lives in an overflow node, beside others in cells.
+    #[test]
+    fn keys_whose_images_are_marks() {
+        let map = WordMap::new(7, 0, &Options::new().domain(&Domain::new().unwrap())).unwrap();
+        // All in the first bucket.
+        let keys = [0, 1, 2, 3, 4].map(|image| map.mixer.unmix(image));
+        for (key, value) in keys.into_iter().zip(10..) {
+            assert_eq!((map.get(key), map.insert(key, value)), (None, Ok(None)));
+            assert_eq!((map.get(key), map.insert(key, 0)), (Some(value), Ok(Some(value))));
+        }
+        for (key, value) in keys.into_iter().zip(10..) {
+            assert_eq!(map.upsert(key, value + 10), Ok(Some(value)));
+            assert_eq!((map.remove(key), map.get(key)), (Ok(Some(value + 10)), None));
+        }
+        assert_eq!(map.engine.len(), 0);
+    }
+}

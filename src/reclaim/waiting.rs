@@ -127,3 +127,60 @@ impl<B: Waits> Waiting<B> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use std::sync::Mutex;
+
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::reclaim::Domain;
+
+    #[repr(align(128))]
+    struct Block {
+        below: AtomicPtr<Block>,
+    }
+
+    impl Waits for Block {
+        fn below(&self) -> &AtomicPtr<Self> {
+            &self.below
+        }
+    }
+
+    /// Blocks that wait one below the other are all found by who takes the list.
+    #[test]
+    fn blocks_are_taken_with_their_list() {
+        // Not loom's own.
+        static DISCARDED: Mutex<usize> = Mutex::new(0);
+        // The same addresses each time: they choose the list.
+        let places: [usize; 4] = core::array::from_fn(|_| {
+            // SAFETY: a block has a size.
+            unsafe { std::alloc::alloc(std::alloc::Layout::new::<Block>()) }.expose_provenance()
+        });
+        let block = move |at: usize| {
+            let block = ptr::with_exposed_provenance_mut::<Block>(places[at]);
+            // SAFETY: allocated above; nobody else has it yet.
+            unsafe { block.write(Block { below: AtomicPtr::new(ptr::null_mut()) }) };
+            block
+        };
+        let discard = |_| *DISCARDED.lock().unwrap() += 1;
+        loom::model(move || {
+            *DISCARDED.lock().unwrap() = 0;
+            let domain = Domain::new().unwrap();
+            let waiting = Arc::new((Waiting::new(), Hazards::new(&domain)));
+            let other = {
+                let waiting = waiting.clone();
+                // SAFETY: the blocks are this thread's, and in no list. There are more of them than lists.
+                thread::spawn(move || (0..3).for_each(|at| unsafe { waiting.0.wait(block(at)) }))
+            };
+            // SAFETY: nobody has used the block.
+            unsafe { waiting.0.retire(&waiting.1, block(3), discard) };
+            other.join().unwrap();
+            // SAFETY: nobody uses the lists any more.
+            unsafe { waiting.0.drain(discard) };
+            assert_eq!(*DISCARDED.lock().unwrap(), 4);
+        });
+    }
+}

@@ -120,3 +120,17 @@ fn get_and_updates() {
         assert_settled(&map, A);
     });
 }
+
+/// A key whose word is the mark of a free cell: whoever wrote it into one would lose the cell to the other.
+#[test]
+fn insert_and_insert_of_a_mark() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(1);
+    model.check(|| {
+        let map = map();
+        let other = spawn(&map, |map| insert(map, 0, 1));
+        assert!(insert(&map, A, 2));
+        assert!(other.join().unwrap());
+        assert_eq!(contents(&map), [(0, 1), (A, 2)]);
+    });
+}

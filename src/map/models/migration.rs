@@ -132,36 +132,52 @@ fn remove_while_shrinking() {
     });
 }
 
-/// Two threads move a group each, and one of them ends the migration: who begins with the new table afterwards finds in it
-/// what the other one has moved.
+/// Whoever moves the last group makes the new table the current one. What another thread has moved is live in it then, for
+/// one that has only loaded the table.
 #[test]
-fn reader_after_two_helpers_grow() {
-    reader_after(|_| ());
-}
-
-/// The same when the groups have been handed out to threads that do not come back, so that the two walk over them.
-#[test]
-fn reader_after_two_walkers_grow() {
-    reader_after(|table| {
-        let groups = 2;
-        // Relaxed: before the other threads begin.
-        table.progress.cursor.store(groups, Ordering::Relaxed);
+fn two_helpers_grow_and_one_reads() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let other = spawn(&map, assist);
+        assist(&map);
+        assert_eq!((get_word(&map, A), get_word(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
     });
 }
 
-fn reader_after(prepare: impl Fn(&Table) + Sync + Send + 'static) {
-    model_within_one(move || {
+/// The same where all groups were handed out to a thread that never comes back, and are done for it.
+#[test]
+fn two_helpers_do_what_was_handed_out_and_one_reads() {
+    loom::model(|| {
         let map = map();
-        add_word(&map, A, 1);
-        add_word(&map, C, 3);
+        insert(&map, A, 1);
+        insert(&map, C, 3);
         begin(&map, 1, 2);
-        prepare(map.table(&map.pin()));
-        let helper = spawn_unpinned(&map, assist);
-        let reader = spawn_unpinned(&map, |map| {
-            assert_eq!((get_word(map, A), get_word(map, C)), (Some(1), Some(3)));
-        });
+        let pinned = map.pin();
+        // Relaxed: as in `assist`.
+        map.table(&pinned).progress.cursor.fetch_add(2, Ordering::Relaxed);
+        drop(pinned);
+        let other = spawn(&map, assist);
         assist(&map);
-        helper.join().unwrap();
-        reader.join().unwrap();
+        assert_eq!((get_word(&map, A), get_word(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
+    });
+}
+
+/// The same for one that has pinned long before.
+#[test]
+fn get_while_another_thread_grows() {
+    loom::model(|| {
+        let map = map();
+        insert(&map, A, 1);
+        insert(&map, C, 3);
+        begin(&map, 1, 2);
+        let _session = map.pin();
+        let other = spawn(&map, migrate);
+        assert_eq!((get(&map, A), get(&map, C)), (Some(1), Some(3)));
+        other.join().unwrap();
     });
 }

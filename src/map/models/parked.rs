@@ -76,42 +76,31 @@ fn a_sweep_beside_who_puts_a_table_back() {
     });
 }
 
-/// The links of the list come with it: whoever takes it takes all of it.
+/// Every table of a list is taken with it, once.
 #[test]
-fn a_list_is_taken_whole() {
+fn parked_tables_are_taken_with_their_list() {
     loom::model(|| {
-        let allocator = Allocator::process();
         let parked = Arc::new(Parked::new());
         let other = {
             let parked = parked.clone();
             thread::spawn(move || {
                 for _ in 0..2 {
-                    let table = Table::new(&Allocator::process(), 1).unwrap();
-                    // SAFETY: in no list, and nobody can reach it.
-                    unsafe { parked.put(table) };
+                    // SAFETY: made just now: nobody names it, and it is in no list.
+                    unsafe { parked.put(Table::new(&Allocator::process(), MIN_LOG2).unwrap()) };
                 }
             })
         };
-        let free = |table: core::ptr::NonNull<Table>| {
-            // SAFETY: in no list any more, and nobody can reach it.
-            unsafe { Table::release(table.as_ptr(), &allocator) };
-        };
         let mut taken = 0;
-        parked.settle(
-            |_| false,
-            |table| {
+        let mut take = || {
+            parked.take(|table| {
                 taken += 1;
-                free(table)
-            },
-        );
+                // SAFETY: taken, and nobody names it.
+                unsafe { Table::release(table.as_ptr(), &Allocator::process()) };
+            });
+        };
+        take();
         other.join().unwrap();
-        parked.settle(
-            |_| false,
-            |table| {
-                taken += 1;
-                free(table)
-            },
-        );
+        take();
         assert_eq!((taken, parked.any()), (2, false));
     });
 }
