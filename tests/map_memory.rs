@@ -184,7 +184,7 @@ fn idle_threads_hold_back_two_tables() {
                 rig.insert(next);
                 next += 1;
             }
-            held += 2 * 64 * rig.buckets() as isize + 1024;
+            held += 2 * 128 * rig.buckets() as isize + 1024;
             scope.spawn(|| {
                 assert_eq!(rig.get(0), Some(0));
                 gate.wait();

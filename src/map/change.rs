@@ -211,7 +211,7 @@ impl<C: Codec> Engine<C> {
 
 /// The common case: an entry in a cell, and nobody else in the bucket. What `plan` wanted is in `planned`.
 ///
-/// `found` is what was found under `header`, which is not frozen and leaves room for two changes.
+/// `found` is what was found under `header`, which is not frozen and leaves room for three changes.
 #[inline(always)]
 pub(super) fn try_once<P: Probe, E>(
     bucket: &Bucket,
@@ -243,17 +243,8 @@ pub(super) fn try_once<P: Probe, E>(
                 bucket.free(cell);
             }
         }
-        (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
-            // As in `replace_in_cell`.
-            let claimed = header.with_claim(true).after(header, NodeChange::Keep);
-            if bucket.exchange(header, claimed) {
-                bucket.write_value(claimed.free_lane(), value);
-                let after = claimed.with_claim(false).with_lane_swapped(cell);
-                if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
-                    return Ok(Tried::Done(Change::Replaced(entry)));
-                }
-                return Ok(Tried::Claimed);
-            }
+        (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) => {
+            return Ok(try_replace(bucket, header, cell, Pair { value, ..entry }, entry));
         }
         (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
             let after = header.with_valid(header.valid() & !(1 << cell));
@@ -262,10 +253,58 @@ pub(super) fn try_once<P: Probe, E>(
                 return Ok(Tried::Done(Change::Removed(entry)));
             }
         }
-        // In the node, or the lane is claimed.
+        // In the node.
         _ => {}
     }
     Ok(Tried::InVain)
+}
+
+/// As `replace_in_cell`.
+#[inline(always)]
+fn try_replace(bucket: &Bucket, header: Header, cell: usize, new: Pair, old: Pair) -> Tried {
+    // By way of a cell first: that is what nearly all buckets have, and what is nearly always done is guessed right.
+    if let Some(other) = bucket.reserve(header) {
+        if bucket.load() == header {
+            bucket.write_value(header.lane(other), new.value);
+            bucket.write_key(other, new.key);
+            let after = header.with_valid(header.valid() & !(1 << cell) | 1 << other);
+            if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
+                bucket.free(cell);
+                return Tried::Done(Change::Replaced(old));
+            }
+        }
+        bucket.free(other);
+        return Tried::InVain;
+    }
+    let mut claimed = header.with_claim(true).after(header, NodeChange::Keep);
+    if header.is_claimed()
+        || !header.can_swap(cell) && header.borrower().is_none()
+        || !bucket.exchange(header, claimed)
+    {
+        return Tried::InVain;
+    }
+    if !claimed.can_swap(cell)
+        && let Some(borrower) = claimed.borrower()
+    {
+        let home = bucket.bring_home(claimed, borrower).after(claimed, NodeChange::Keep);
+        if !bucket.exchange(claimed, home) {
+            return Tried::Claimed;
+        }
+        claimed = home;
+    }
+    try_swap(bucket, claimed, cell, new.value, old)
+}
+
+/// Under a claim: the new value goes into the free lane, which becomes that of the cell.
+#[inline(always)]
+fn try_swap(bucket: &Bucket, claimed: Header, cell: usize, value: u64, old: Pair) -> Tried {
+    bucket.write_value(claimed.free_lane(), value);
+    let after = claimed.with_claim(false).with_lane_swapped(cell);
+    if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
+        Tried::Done(Change::Replaced(old))
+    } else {
+        Tried::Claimed
+    }
 }
 
 fn insert<C: Codec, P: Probe>(
@@ -304,8 +343,8 @@ fn replace<C: Codec>(
     Ok(if done { Step::Done(Change::Replaced(found.entry)) } else { Step::Again })
 }
 
-/// The new value goes into the free lane, if that can be claimed; else into a reserved cell, if there is one; else the
-/// entry moves to the node.
+/// The new value goes into the free lane, if that can be claimed and can be the cell's; else into a reserved cell, if there
+/// is one; else into the spare lane, if it can be claimed and the value in it can go home; else the entry moves to the node.
 fn replace_in_cell<C: Codec>(
     room: &mut Room<'_, C>,
     mut header: Header,
@@ -314,33 +353,45 @@ fn replace_in_cell<C: Codec>(
     value: u64,
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
-    if !header.is_claimed() {
+    if !header.is_claimed() && header.can_swap(cell) {
         // The claim is a change of its own, from exactly this header: the entry is where it was.
         let Some(claimed) = room.claim(header)? else { return Ok(false) };
         header = claimed;
     }
-    if room.has_claim() {
-        bucket.write_value(header.free_lane(), value);
-        return room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false);
-    }
-    let fresh = !room.has_cell();
-    let without = header.valid() & !(1 << cell);
-    let done = match room.cell(header) {
-        // As in `insert`.
-        Some(_) if fresh && bucket.load() != header => false,
-        Some(other) => {
+    if !(room.has_claim() && header.can_swap(cell)) {
+        let fresh = !room.has_cell();
+        let without = header.valid() & !(1 << cell);
+        if let Some(other) = room.cell(header) {
+            // As in `insert`.
+            if fresh && bucket.load() != header {
+                return Ok(false);
+            }
             bucket.write_value(header.lane(other), value);
             bucket.write_key(other, old.key);
-            room.commit(header, header.with_valid(without | 1 << other), NodeEdit::Keep, true)?
+            let after = header.with_valid(without | 1 << other);
+            let done = room.commit(header, after, NodeEdit::Keep, true)?;
+            if done {
+                bucket.free(cell);
+            }
+            return Ok(done);
         }
-        None => {
-            room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?
+        let Some(borrower) = header.borrower().filter(|_| room.has_claim() || !header.is_claimed()) else {
+            let edit = NodeEdit::Add(Pair { value, ..old });
+            let done = room.commit(header, header.with_valid(without), edit, false)?;
+            if done {
+                bucket.free(cell);
+            }
+            return Ok(done);
+        };
+        if !room.has_claim() {
+            let Some(claimed) = room.claim(header)? else { return Ok(false) };
+            header = claimed;
         }
-    };
-    if done {
-        bucket.free(cell);
+        let Some(home) = room.bring_home(header, borrower)? else { return Ok(false) };
+        header = home;
     }
-    Ok(done)
+    bucket.write_value(header.free_lane(), value);
+    room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false)
 }
 
 /// The entry moves into a cell, if there is a free one. Otherwise the node gets the new value and takes in the entry of a

@@ -7,6 +7,7 @@ use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
 use super::parked::Parked;
+use super::resize::{LOAD_MAX, buckets};
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
@@ -51,8 +52,7 @@ impl<C: Codec> Engine<C> {
 
     /// The power of two of the smallest table that holds `entries` without growing.
     pub(super) fn log2_for(entries: usize) -> Option<u32> {
-        let buckets = entries.div_ceil(super::resize::LOAD_MAX).checked_next_power_of_two()?;
-        let log2 = buckets.trailing_zeros().max(MIN_LOG2);
+        let log2 = buckets(entries, LOAD_MAX)?.trailing_zeros().max(MIN_LOG2);
         (log2 <= MAX_LOG2).then_some(log2)
     }
 
@@ -188,14 +188,24 @@ impl<C: Codec> Drop for Engine<C> {
     }
 }
 
+/// Asks for a bucket.
 #[inline]
 pub(super) fn prefetch(bucket: &Bucket) {
+    let line: *const u8 = core::ptr::from_ref(bucket).cast();
+    prefetch_line(line);
+    // A bucket is two lines.
+    prefetch_line(line.wrapping_add(64));
+}
+
+/// Asks for the cache line at an address, which may be of nothing.
+#[inline]
+pub(super) fn prefetch_line(line: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: every x86-64 processor has it, and it reads nothing as far as the program can tell.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(bucket).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = bucket;
+    let _ = line;
 }

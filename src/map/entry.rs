@@ -151,6 +151,11 @@ unsafe impl<S: Shape> Codec for Entries<S> {
         key
     }
 
+    #[inline]
+    fn block(&self, entry: Pair) -> *const u8 {
+        core::ptr::without_provenance(entry.value as usize)
+    }
+
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
         // SAFETY: never null.
         let entry = unsafe { NonNull::new_unchecked(block.cast::<Entry>()) };
@@ -171,6 +176,8 @@ struct EntryProbe<F> {
 }
 
 impl<F: Fn(NonNull<Entry>) -> bool> Probe for EntryProbe<F> {
+    const EXACT: bool = false;
+
     #[inline]
     fn position(&self) -> u64 {
         self.hash

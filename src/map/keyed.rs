@@ -69,13 +69,18 @@ impl<S: Shape> Keys<S> {
 // SAFETY: what is run is the shape's `drop_key`, whose promise it is.
 unsafe impl<S: Shape> Codec for Keys<S> {
     const OWNS: bool = true;
-    const UNPINNED: bool = false;
+    const UNPINNED: bool = true;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
         // SAFETY: the engine asks for entries that were in the map since the calling thread pinned, or of a map that
         // nobody else uses.
         unsafe { self.hash_of(Self::entry_of(key)) }
+    }
+
+    #[inline]
+    fn block(&self, entry: Pair) -> *const u8 {
+        core::ptr::without_provenance((entry.key & ADDRESS) as usize)
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -105,6 +110,8 @@ struct KeyProbe<'a, S, F> {
 }
 
 impl<S: Shape, F: Fn(NonNull<Entry>) -> bool> Probe for KeyProbe<'_, S, F> {
+    const EXACT: bool = false;
+
     #[inline(always)]
     fn position(&self) -> u64 {
         self.hash
@@ -152,6 +159,12 @@ impl<S: Shape> KeyedMap<S> {
     #[inline]
     pub(super) fn get(&self, pinned: &Pinned, hash: u64, is: impl Fn(NonNull<Entry>) -> bool) -> Option<u64> {
         self.engine.get(pinned, &self.probe(hash, is)).map(|pair| pair.value)
+    }
+
+    /// As [`KeyedMap::get`], for a caller without a pin.
+    #[inline]
+    pub(super) fn get_unpinned(&self, hash: u64, is: impl Fn(NonNull<Entry>) -> bool) -> Option<u64> {
+        self.engine.get_by_sight(&self.probe(hash, is)).map(|pair| pair.value)
     }
 
     /// A value that lives as long as the guards that the calling thread holds.

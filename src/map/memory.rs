@@ -29,6 +29,9 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
 
+    /// The address of the block that an entry points to: a hint, to ask for it ahead of time. The words may be of no entry.
+    fn block(&self, entry: Pair) -> *const u8;
+
     /// Ends the life of a retired block of the codec's own kinds ([`CODEC`] and up).
     ///
     /// # Safety

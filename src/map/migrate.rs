@@ -23,10 +23,10 @@ use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
 /// Children that a chunk of a growth holds: few, because inserts wait for no more than that.
-const CHILDREN: usize = if cfg!(loom) { 1 } else { 4 };
-/// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for four parents,
+const CHILDREN: usize = if cfg!(loom) { 1 } else { 2 };
+/// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for two parents,
 /// bring it to its end long before the map is empty.
-const PARENTS: usize = if cfg!(loom) { 1 } else { 16 };
+const PARENTS: usize = if cfg!(loom) { 1 } else { 8 };
 
 impl<C: Codec> Engine<C> {
     /// Sees to it that `group` of the migration from `table` to `next` is done.

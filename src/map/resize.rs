@@ -9,12 +9,14 @@ use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
-/// Entries a bucket, on average, beyond which a table grows.
-pub(super) const LOAD_MAX: usize = 2;
+/// Entries in two buckets, on average, beyond which a table grows. At this load three entries in a hundred find no cell.
+pub(super) const LOAD_MAX: usize = if cfg!(loom) { 4 } else { 9 };
+/// Entries in two buckets, on average, that a table is made for when it shrinks.
+const LOAD_GOOD: usize = if cfg!(loom) { 2 } else { 4 };
 /// A table shrinks when it has fewer than one entry in this many buckets.
-const SPARSE: usize = 4;
+const SPARSE: usize = if cfg!(loom) { 4 } else { 2 };
 /// Tables below this power of two grow by four, and look at their load more often.
-const SMALL: u32 = 12;
+const SMALL: u32 = 11;
 /// The largest ratio of two successive tables, as a power of two: one operation may have to handle a whole group.
 const STEP_MAX: u32 = 4;
 /// Inserts or removals of a thread between two looks at the load of a large table.
@@ -68,7 +70,7 @@ impl<C: Codec> Engine<C> {
     #[cold]
     fn consider_growth(&self, table: &Table) {
         // By the load, never by the length of one bucket's node: keys that collide would double the table for ever.
-        if !table.is_migrating() && self.count.entries() > table.len() * LOAD_MAX {
+        if !table.is_migrating() && self.count.entries() > table.len() / 2 * LOAD_MAX {
             let step = if table.log2() < SMALL { 2 } else { 1 };
             // Without memory for it the overflow nodes keep the map working; the next look tries again.
             let _ = self.resize(table, (table.log2() + step).min(MAX_LOG2));
@@ -190,6 +192,11 @@ impl<C: Codec> Engine<C> {
     }
 }
 
+/// The power of two of buckets that hold `entries` with no more than `load` in two of them.
+pub(super) fn buckets(entries: usize, load: usize) -> Option<usize> {
+    (entries.div_ceil(load) * 2).checked_next_power_of_two()
+}
+
 /// Changes of a thread's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask. So
 /// each thread may add one in 16 buckets' entries to a small table, 64 to a large one, before anybody looks.
 pub(super) fn period(log2: u32) -> usize {
@@ -198,6 +205,6 @@ pub(super) fn period(log2: u32) -> usize {
 
 /// The power of two that a sparse table of 2^`log2` buckets shrinks to: half full, but not all at once.
 fn shrunk(log2: u32, entries: usize) -> u32 {
-    let ideal = entries.max(1).next_power_of_two().trailing_zeros();
+    let ideal = buckets(entries, LOAD_GOOD).map_or(u32::MAX, usize::trailing_zeros);
     ideal.clamp(log2.saturating_sub(STEP_MAX), log2)
 }

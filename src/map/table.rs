@@ -14,7 +14,7 @@ use crate::reclaim::{Link, Pinned};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// The smallest table: 2 to this power.
-pub(super) const MIN_LOG2: u32 = if cfg!(loom) { 1 } else { 3 };
+pub(super) const MIN_LOG2: u32 = if cfg!(loom) { 1 } else { 2 };
 /// The largest table.
 pub(super) const MAX_LOG2: u32 = if usize::BITS == 64 { 48 } else { 24 };
 

@@ -10,6 +10,10 @@
 //! the node is freed. A reader that finds its entry in a cell makes sure that no node of the map has been freed meanwhile:
 //! there is a count of that. Whoever else meets such a header pins, and begins again as everybody does who works under pins.
 //!
+//! An operation on an entry that is more than its words pins before it looks into it. But where the words alone tell that
+//! the key is not there, nothing is looked into, and a lookup without a pin has its answer; where they do not, the bucket's
+//! line was on its way while the thread pinned.
+//!
 //! Two slots are enough. `CURRENT` names the table that `current` was seen to point to. Where a bucket has moved, `NEXT`
 //! names the table behind it, and `current` is loaded once more: if it points to either of the two, the one behind is not
 //! unlinked, and so it is protected. If it points beyond, the operation begins anew with what it points to.
@@ -22,7 +26,7 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{Bucket, Pair, Stale, WordProbe};
+use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
 use super::engine::{Engine, prefetch};
 use super::header::Header;
@@ -128,6 +132,26 @@ impl<C: Codec> Engine<C> {
                 Err(Elsewhere::Node | Elsewhere::Moved) => return self.get(&self.pin(), probe),
             }
         }
+    }
+
+    /// The entry that `probe` looks for, where to look into an entry takes a pin: if the words in the bucket tell that it is
+    /// not there, there is none. Linearizes as [`Engine::get`].
+    #[inline(always)]
+    pub(super) fn get_by_sight(&self, probe: &impl Probe) -> Option<Pair> {
+        let lane = self.hazards.lane();
+        // SAFETY: no other code runs before the pin, and the table is not used after it.
+        let table = unsafe { self.table_by(&lane) };
+        let bucket = table.bucket(probe.position());
+        let header = bucket.load();
+        table.assert_held();
+        if !header.is_moved() && !header.is_mixed() && !bucket.may_hold(header, probe) {
+            let valid = bucket.validate(header);
+            table.assert_held();
+            if valid.is_ok() {
+                return None;
+            }
+        }
+        self.get(&self.pin(), probe)
     }
 
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.

@@ -161,6 +161,10 @@ unsafe impl Codec for Words {
         key
     }
 
+    fn block(&self, _entry: Pair) -> *const u8 {
+        core::ptr::null()
+    }
+
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, _kind: u8) {
         // SAFETY: the caller's promise.
         unsafe { Lent::release(block, allocator) };
@@ -174,6 +178,8 @@ unsafe impl Codec for Words {
 pub(crate) struct Word(pub(super) u64);
 
 impl Probe for Word {
+    const EXACT: bool = true;
+
     #[inline(always)]
     fn position(&self) -> u64 {
         self.0

@@ -15,7 +15,9 @@ impl Step<'_> {
             Act::Clear => h.with_valid(0),
             Act::Claim => return h.with_claim(true),
             Act::Unclaim => return h.with_claim(false),
-            Act::SwapLane => h.with_lane_swapped(th.hit - 1, self.sc.cells),
+            Act::BringHome => return h.with_lane_swapped(h.any_borrower().expect("a cell with the spare lane")),
+            Act::SwapLane if !h.can_swap(th.hit - 1) => h.with_spare_taken(th.hit - 1),
+            Act::SwapLane => h.with_lane_swapped(th.hit - 1),
             Act::InsertInCell | Act::NodeToCell => h.with_valid(h.valid() | own),
             Act::CellToCell => h.with_valid(h.valid() & !hit | own),
             Act::CellToNode | Act::EraseCell => h.with_valid(h.valid() & !hit),
@@ -77,11 +79,12 @@ impl Step<'_> {
         }
         self.th().node = 0;
         match th.act {
-            Act::Claim => {
-                self.th().claimed = true;
-                self.th().h = next;
-                self.th().act = Act::SwapLane;
-                self.th().pc = Pc::WriteLane;
+            Act::Claim | Act::BringHome => {
+                let th = self.th();
+                th.claimed = true;
+                th.h = next;
+                th.taken = Default::default();
+                self.use_free_lane();
                 Ok(())
             }
             Act::Unclaim => {

@@ -85,6 +85,8 @@ pub enum Mutant {
     CellNotReserved,
     LaneNotRechecked,
     LaneNotClaimed,
+    SpareLaneTaken,
+    InvalidCellBroughtHome,
     ClaimEndedByOther,
     ClaimKeptAfterExists,
     FillNotRechecked,

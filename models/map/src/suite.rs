@@ -21,6 +21,12 @@ pub fn commit() -> Vec<Scenario> {
         s("mixed-and-back", 1, &[1], &[&[Erase(2), Insert(2)], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
         s("lanes", 2, &[1], &[&[Insert(2), Upsert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]])
             .present(&[0]),
+        s("spare-lane", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Upsert(2)], &[Get(0), Get(2)]])
+            .present(&[0, 2]),
+        s("spare-lane-erase", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Erase(0), Insert(0)], &[Get(2)]])
+            .present(&[0, 2]),
+        s("spare-lane-mixed", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Insert(2), Upsert(0)], &[Get(0)]])
+            .present(&[0]),
         s("key-zero", 1, &[1], &[&[Insert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).cell_less(0),
         s("entries", 1, &[1], &[&[Insert(0)], &[Upsert(0)], &[Get(0)]]).present(&[0]).entries(),
         s("entries-replace", 1, &[1], &[&[Upsert(0)], &[Erase(0)], &[Get(0)]]).present(&[0]).entries(),

@@ -21,6 +21,8 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (CellNotReserved, "insert-race", "I1"),
     (LaneNotRechecked, "lanes", "I1"),
     (LaneNotClaimed, "hot-key", "I1"),
+    (SpareLaneTaken, "spare-lane", "I1"),
+    (InvalidCellBroughtHome, "spare-lane-erase", "I1"),
     (ClaimEndedByOther, "hot-key", "claims"),
     (ClaimKeptAfterExists, "compare-exchange", "leak"),
     (FillNotRechecked, "growth-lanes", "I1"),

@@ -101,8 +101,10 @@ impl<T: Elements> BlobMap<T> {
         match &self.inner {
             Inner::Words(map) => map.words.engine.get_word(map.word(key)).map(|pair| read(value_in(&pair))),
             Inner::Keyed(map) => {
-                let pinned = map.engine.pin();
-                find_key(map, &pinned, key).map(|value| read((&raw const value).cast()))
+                let elements = &map.entries().shape.elements;
+                // SAFETY: entries that the map shows to the predicate are readable under its pin.
+                let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+                map.get_unpinned(elements.hash(key), is).map(|value| read((&raw const value).cast()))
             }
             Inner::Entries(map) => {
                 let pinned = map.engine.pin();
