@@ -219,10 +219,11 @@ impl Bucket {
         unsafe { self.find_in_cells(header, probe) }
     }
 
-    /// Whether an entry in a cell may be the one, by its key word. To be validated.
+    /// An entry in a cell that may be the one, by its key word, if there is one. To be validated.
     #[inline(always)]
-    pub(super) fn may_hold<P: Probe>(&self, header: Header, probe: &P) -> bool {
-        self.candidates(header, probe) != 0
+    pub(super) fn candidate<P: Probe>(&self, header: Header, probe: &P) -> Option<Pair> {
+        let candidates = self.candidates(header, probe);
+        (candidates != 0).then(|| self.entry(header, candidates.trailing_zeros() as usize))
     }
 
     /// The cells whose entry may be the one, by its key word. To be validated.

@@ -316,7 +316,7 @@ fn insert<C: Codec, P: Probe>(
     let entry = Pair { key: probe.key(), value };
     let bucket = room.bucket;
     let fresh = !room.has_cell();
-    let cell = if entry.fits_a_cell() { room.cell(header) } else { None };
+    let cell = if entry.fits_a_cell() { room.cell(header, true) } else { None };
     let done = match cell {
         // The lane of the cell is only known from a header loaded after the reservation.
         Some(_) if fresh && bucket.load() != header => false,
@@ -343,8 +343,8 @@ fn replace<C: Codec>(
     Ok(if done { Step::Done(Change::Replaced(found.entry)) } else { Step::Again })
 }
 
-/// The new value goes into the free lane, if that can be claimed and can be the cell's; else into a reserved cell, if there
-/// is one; else into the spare lane, if it can be claimed and the value in it can go home; else the entry moves to the node.
+/// The entry moves to a free cell, with the new value. If there is none the new value goes into the free lane, if that can be
+/// claimed, after the cell that has the spare lane has left it where need be; else the entry moves to the node.
 fn replace_in_cell<C: Codec>(
     room: &mut Room<'_, C>,
     mut header: Header,
@@ -353,40 +353,41 @@ fn replace_in_cell<C: Codec>(
     value: u64,
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
-    if !header.is_claimed() && header.can_swap(cell) {
-        // The claim is a change of its own, from exactly this header: the entry is where it was.
-        let Some(claimed) = room.claim(header)? else { return Ok(false) };
-        header = claimed;
-    }
+    let fits = header.can_swap(cell) || header.borrower().is_some();
+    let by_lane = fits && (room.has_claim() || !header.is_claimed());
     if !(room.has_claim() && header.can_swap(cell)) {
         let fresh = !room.has_cell();
-        let without = header.valid() & !(1 << cell);
-        if let Some(other) = room.cell(header) {
+        if let Some(other) = room.cell(header, !by_lane) {
             // As in `insert`.
             if fresh && bucket.load() != header {
                 return Ok(false);
             }
             bucket.write_value(header.lane(other), value);
             bucket.write_key(other, old.key);
-            let after = header.with_valid(without | 1 << other);
+            let after = header.with_valid(header.valid() & !(1 << cell) | 1 << other);
             let done = room.commit(header, after, NodeEdit::Keep, true)?;
             if done {
                 bucket.free(cell);
             }
             return Ok(done);
         }
-        let Some(borrower) = header.borrower().filter(|_| room.has_claim() || !header.is_claimed()) else {
-            let edit = NodeEdit::Add(Pair { value, ..old });
-            let done = room.commit(header, header.with_valid(without), edit, false)?;
-            if done {
-                bucket.free(cell);
-            }
-            return Ok(done);
-        };
-        if !room.has_claim() {
-            let Some(claimed) = room.claim(header)? else { return Ok(false) };
-            header = claimed;
+    }
+    if !by_lane {
+        let edit = NodeEdit::Add(Pair { value, ..old });
+        let done = room.commit(header, header.with_valid(header.valid() & !(1 << cell)), edit, false)?;
+        if done {
+            bucket.free(cell);
         }
+        return Ok(done);
+    }
+    if !room.has_claim() {
+        // The claim is a change of its own, from exactly this header: the entry is where it was.
+        let Some(claimed) = room.claim(header)? else { return Ok(false) };
+        header = claimed;
+    }
+    if !header.can_swap(cell)
+        && let Some(borrower) = header.borrower()
+    {
         let Some(home) = room.bring_home(header, borrower)? else { return Ok(false) };
         header = home;
     }
@@ -405,7 +406,7 @@ fn replace_in_node<C: Codec>(
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
     let fresh = !room.has_cell();
-    match if old.fits_a_cell() { room.cell(header) } else { None } {
+    match if old.fits_a_cell() { room.cell(header, true) } else { None } {
         // As in `insert`.
         Some(_) if fresh && bucket.load() != header => Ok(false),
         Some(cell) => {

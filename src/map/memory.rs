@@ -29,6 +29,13 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
 
+    /// A hash that begins with the same `bits` bits as [`Codec::position`], given one, `near`, that begins with the same
+    /// `known` bits. Cheaper, where the key word tells the bits between.
+    #[inline]
+    fn position_near(&self, key: u64, _near: u64, _known: u32, _bits: u32) -> u64 {
+        self.position(key)
+    }
+
     /// The address of the block that an entry points to: a hint, to ask for it ahead of time. The words may be of no entry.
     fn block(&self, entry: Pair) -> *const u8;
 

@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, CELLS, Pair};
-use super::engine::Engine;
+use super::engine::{Engine, prefetch};
 use super::header::Header;
 use super::memory::{Codec, retire_node};
 use super::node::{Node, NodeBox};
@@ -49,10 +49,15 @@ impl<C: Codec> Engine<C> {
             }
             // SAFETY: frozen, and pinned since before it was loaded.
             let contents = unsafe { Frozen::read(parent, header) };
+            // A hash of the parent's.
+            let near = table.first_of(group);
+            let codec = self.codec();
             for child in next.members(table.log2(), group) {
                 let source = Share {
                     contents,
-                    belongs: |entry: Pair| next.index(self.codec().position(entry.key)) == child,
+                    belongs: |entry: Pair| {
+                        next.index(codec.position_near(entry.key, near, table.log2(), next.log2())) == child
+                    },
                 };
                 self.fill(pinned, next.at(child), &source)?;
             }
@@ -155,6 +160,7 @@ impl<C: Codec> Engine<C> {
                 for group in begin..end {
                     self.migrate(pinned, table, next, group)?;
                 }
+                ask_for(table, next, end);
                 // (6) AcqRel: the MOVED bits of these groups, and of those counted before, happen before whoever sees
                 // the sum complete.
                 if progress.done.fetch_add(end - begin, Ordering::AcqRel) + (end - begin) == groups {
@@ -192,6 +198,15 @@ impl<C: Codec> Engine<C> {
             // from now on could find it, and succeeds once.
             unsafe { self.let_go(pinned, table) };
         }
+    }
+}
+
+/// Asks for the buckets of a group, which this thread is likely to move next.
+fn ask_for(table: &Table, next: &Table, group: usize) {
+    // The members of larger groups would push out more than they bring.
+    if table.log2() < next.log2() && group < table.len() {
+        prefetch(table.at(group));
+        next.members(table.log2(), group).take(4).for_each(|child| prefetch(next.at(child)));
     }
 }
 

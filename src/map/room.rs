@@ -56,11 +56,12 @@ impl<'a, C: Codec> Room<'a, C> {
     }
 
     /// The reserved cell; tries to reserve one if there is none. A header that was loaded before a successful call must
-    /// be loaded again: only a later one tells the cell's lane.
-    pub(super) fn cell(&mut self, header: Header) -> Option<usize> {
+    /// be loaded again: only a later one tells the cell's lane. `patient`: the operation has no other way without an
+    /// allocation.
+    pub(super) fn cell(&mut self, header: Header, patient: bool) -> Option<usize> {
         if self.cell.is_none() {
             self.cell = self.bucket.reserve(header);
-            let waitable = header.valid() != (1 << CELLS) - 1;
+            let waitable = patient && header.valid() != (1 << CELLS) - 1;
             let mut patience = if waitable { PATIENCE } else { 0 };
             while self.cell.is_none() && patience > 0 {
                 // Not a wait for anybody: it ends, and then the overflow node takes the entry.

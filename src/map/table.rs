@@ -194,6 +194,12 @@ impl Table {
         self.at(self.index(position))
     }
 
+    /// The first hash that belongs to a bucket.
+    #[inline]
+    pub(super) fn first_of(&self, index: usize) -> u64 {
+        (index as u64) << (64 - self.log2)
+    }
+
     /// The last hash that belongs to the bucket of `position`.
     pub(super) fn last_of(&self, position: u64) -> u64 {
         position | (u64::MAX >> self.log2)

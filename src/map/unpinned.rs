@@ -28,7 +28,7 @@ use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
 use super::change::{Change, Plan, Tried, try_once};
-use super::engine::{Engine, prefetch};
+use super::engine::{Engine, prefetch, prefetch_line};
 use super::header::Header;
 use super::memory::Codec;
 use super::parked::{CURRENT, NEXT};
@@ -139,19 +139,27 @@ impl<C: Codec> Engine<C> {
     #[inline(always)]
     pub(super) fn get_by_sight(&self, probe: &impl Probe) -> Option<Pair> {
         let lane = self.hazards.lane();
-        // SAFETY: no other code runs before the pin, and the table is not used after it.
+        // SAFETY: other code can run in `pin` only, and so under the pin.
         let table = unsafe { self.table_by(&lane) };
         let bucket = table.bucket(probe.position());
         let header = bucket.load();
         table.assert_held();
-        if !header.is_moved() && !header.is_mixed() && !bucket.may_hold(header, probe) {
+        if header.is_moved() || header.is_mixed() {
+            return self.get(&self.pin(), probe);
+        }
+        let Some(entry) = bucket.candidate(header, probe) else {
             let valid = bucket.validate(header);
             table.assert_held();
-            if valid.is_ok() {
-                return None;
-            }
+            return if valid.is_ok() { None } else { self.get(&self.pin(), probe) };
+        };
+        prefetch_line(self.codec().block(entry));
+        let pinned = self.pin();
+        // A plain header does not repeat: if the bucket still has this one, the entry is in the map, under the pin.
+        // SAFETY: as just said.
+        if bucket.validate(header).is_ok() && unsafe { probe.is(entry) } {
+            return Some(entry);
         }
-        self.get(&self.pin(), probe)
+        self.get(&pinned, probe)
     }
 
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.

@@ -89,7 +89,6 @@ pub enum Mutant {
     InvalidCellBroughtHome,
     ClaimEndedByOther,
     ClaimKeptAfterExists,
-    FillNotRechecked,
     CellKeptAfterExists,
     CellKeptAfterFreeze,
     CellOfKeyZero,

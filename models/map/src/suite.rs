@@ -19,8 +19,13 @@ pub fn commit() -> Vec<Scenario> {
         s("hot-key", 1, &[1], &[&[Upsert(0)], &[Upsert(0)], &[Upsert(0)]]).present(&[0]),
         s("mixed", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]),
         s("mixed-and-back", 1, &[1], &[&[Erase(2), Insert(2)], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
-        s("lanes", 2, &[1], &[&[Insert(2), Upsert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]])
-            .present(&[0]),
+        s(
+            "lanes",
+            2,
+            &[1],
+            &[&[Insert(2), Upsert(2), Erase(2), Insert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]],
+        )
+        .present(&[0]),
         s("spare-lane", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Upsert(2)], &[Get(0), Get(2)]])
             .present(&[0, 2]),
         s("spare-lane-erase", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Erase(0), Insert(0)], &[Get(2)]])

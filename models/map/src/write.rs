@@ -33,11 +33,7 @@ impl Step<'_> {
             let fresh = self.fresh();
             self.words()?.lanes[lane] = fresh;
             return self.done();
-        } else if in_cell && self.can_swap() && !th.h.is(Header::CLAIMED) && !self.sc.has(Mutant::LaneNotClaimed) {
-            // A change of its own, from exactly this header: the entry stays where it was found.
-            self.th().act = Act::Claim;
-            self.to_cas();
-        } else if in_cell && self.can_swap() && (th.claimed || self.sc.has(Mutant::LaneNotClaimed)) {
+        } else if in_cell && th.claimed && self.can_swap() {
             self.use_free_lane();
         } else if fits && th.cell != 0 {
             self.use_cell();
@@ -150,15 +146,18 @@ impl Step<'_> {
     pub fn without_cell(&mut self) {
         let fits = self.fits_a_cell();
         let full = (1 << self.sc.cells) - 1;
+        let can_swap = (1..IN_NODE).contains(&self.th().hit) && self.can_swap();
         let invalid = self.sc.has(Mutant::InvalidCellBroughtHome);
+        let unclaimed = self.sc.has(Mutant::LaneNotClaimed);
         let th = self.th();
         th.i = 0;
         let in_cell = (1..IN_NODE).contains(&th.hit);
         let borrower = if invalid { th.h.any_borrower() } else { th.h.borrower() };
-        if in_cell && borrower.is_some() && (th.claimed || !th.h.is(Header::CLAIMED)) {
-            if th.claimed {
+        if in_cell && (can_swap || borrower.is_some()) && (th.claimed || !th.h.is(Header::CLAIMED) || unclaimed) {
+            if th.claimed || unclaimed {
                 self.use_free_lane();
             } else {
+                // A change of its own, from exactly this header: the entry stays where it was found.
                 th.act = Act::Claim;
                 self.to_cas();
             }

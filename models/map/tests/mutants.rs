@@ -25,7 +25,6 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (InvalidCellBroughtHome, "spare-lane-erase", "I1"),
     (ClaimEndedByOther, "hot-key", "claims"),
     (ClaimKeptAfterExists, "compare-exchange", "leak"),
-    (FillNotRechecked, "growth-lanes", "I1"),
     (CellKeptAfterExists, "insert-race", "leak"),
     (CellKeptAfterFreeze, "growth-empty", "leak"),
     (CellOfKeyZero, "key-zero", "I1"),
