@@ -2,7 +2,7 @@
 
 use crate::check::contents;
 use crate::scenario::{Codec, Mutant, Op};
-use crate::state::{ABSENT, Act, Header, IN_NODE, Life, Node, Pc, fault};
+use crate::state::{ABSENT, Act, Header, IN_NODE, Life, Node, fault};
 use crate::step::{Done, Step};
 
 impl Step<'_> {
