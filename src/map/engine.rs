@@ -35,7 +35,7 @@ impl<C: Codec> Engine<C> {
         capacity: usize,
     ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
-        let hazards = if C::UNPINNED { Hazards::new(domain) } else { Hazards::unused(domain) };
+        let hazards = Hazards::new(domain);
         let limbo = Limbo::new(domain, Memory::new(allocator, codec))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
         Ok(Self {

@@ -144,7 +144,6 @@ fn entry_of(pair: Pair) -> NonNull<Entry> {
 // SAFETY: what is run are the shape's `drop_key` and `drop_value`, whose promise it is.
 unsafe impl<S: Shape> Codec for Entries<S> {
     const OWNS: bool = true;
-    const UNPINNED: bool = false;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
@@ -153,7 +152,7 @@ unsafe impl<S: Shape> Codec for Entries<S> {
 
     #[inline]
     fn block(&self, entry: Pair) -> *const u8 {
-        core::ptr::without_provenance(entry.value as usize)
+        core::ptr::without_provenance((entry.value as usize).wrapping_add(self.shape.key()))
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -244,6 +243,18 @@ impl<S: Shape> EntryMap<S> {
     ) -> Option<NonNull<Entry>> {
         let probe = EntryProbe { hash: as_key_word(hash), is };
         self.engine.get(pinned, &probe).map(entry_of)
+    }
+
+    /// What `read` makes of the entry with this hash for which `is` holds; both run under a pin.
+    #[inline]
+    pub(super) fn read<R>(
+        &self,
+        hash: u64,
+        is: impl Fn(NonNull<Entry>) -> bool,
+        read: impl FnOnce(NonNull<Entry>) -> R,
+    ) -> Option<R> {
+        let probe = EntryProbe { hash: as_key_word(hash), is };
+        self.engine.get_by_sight(&probe, |pair| read(entry_of(pair)))
     }
 
     /// See [`Engine::prefetch`].

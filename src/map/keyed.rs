@@ -86,7 +86,6 @@ impl<S: Shape> Keys<S> {
 // SAFETY: what is run is the shape's `drop_key`, whose promise it is.
 unsafe impl<S: Shape> Codec for Keys<S> {
     const OWNS: bool = true;
-    const UNPINNED: bool = true;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
@@ -105,7 +104,7 @@ unsafe impl<S: Shape> Codec for Keys<S> {
 
     #[inline]
     fn block(&self, entry: Pair) -> *const u8 {
-        core::ptr::without_provenance((entry.key & ADDRESS) as usize)
+        core::ptr::without_provenance(((entry.key & ADDRESS) as usize).wrapping_add(self.0.shape.value()))
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -189,7 +188,7 @@ impl<S: Shape> KeyedMap<S> {
     /// As [`KeyedMap::get`], for a caller without a pin.
     #[inline]
     pub(super) fn get_unpinned(&self, hash: u64, is: impl Fn(NonNull<Entry>) -> bool) -> Option<u64> {
-        self.engine.get_by_sight(&self.probe(hash, is)).map(|pair| pair.value)
+        self.engine.get_by_sight(&self.probe(hash, is), |pair| pair.value)
     }
 
     /// A value that lives as long as the guards that the calling thread holds.

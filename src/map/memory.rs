@@ -22,10 +22,6 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// Whether entries own anything, so that a map that is dropped must discard them.
     const OWNS: bool;
 
-    /// Whether operations protect the table by a hazard and do without a pin where the two words are all there is to an
-    /// entry.
-    const UNPINNED: bool;
-
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
 
@@ -36,7 +32,8 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
         self.position(key)
     }
 
-    /// The address of the block that an entry points to: a hint, to ask for it ahead of time. The words may be of no entry.
+    /// Where a lookup reads first of what an entry points to: a hint, to ask for it ahead of time. The words may be of no
+    /// entry.
     fn block(&self, entry: Pair) -> *const u8;
 
     /// Ends the life of a retired block of the codec's own kinds ([`CODEC`] and up).
@@ -105,10 +102,8 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
                 unsafe { Table::release(table, &self.allocator) };
             }
             NODE => {
-                if C::UNPINNED {
-                    // (11) Release: the node has left the header, by what happened before its retirement.
-                    self.frees.fetch_add(1, Ordering::Release);
-                }
+                // (11) Release: the node has left the header, by what happened before its retirement.
+                self.frees.fetch_add(1, Ordering::Release);
                 // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
                 unsafe { Node::release(block.cast(), &self.allocator) };
             }

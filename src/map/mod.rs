@@ -114,8 +114,8 @@
 //! # Reclamation
 //!
 //! Operations on entries and keys run under a pin. So do those on words that meet an overflow node, or lose a race; all
-//! others do without and protect the table alone, by a slot that goes on naming it ([`unpinned`]). So do lookups of a key,
-//! where values are words, that the words in the bucket rule out.
+//! others do without and protect the table alone, by a slot that goes on naming it ([`unpinned`]). So do lookups of a
+//! key that the words in the bucket rule out.
 //!
 //! Nodes are retired by the thread whose exchange replaced them, or whose `set_moved` was the one that set the bit; entries
 //! by the thread whose exchange took them out. Words are not retired at all. A table is unlinked by the winner of the

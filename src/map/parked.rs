@@ -131,15 +131,13 @@ impl<C: Codec> Engine<C> {
     /// # Safety
     /// The calling thread has unlinked it.
     pub(super) unsafe fn let_go(&self, pinned: &Pinned, table: NonNull<Table>) {
-        if C::UNPINNED {
-            // An operation of this thread further up may use the table still. It is pinned.
-            self.hazards.lane().leave(table.as_ptr());
-            self.hazards.before_scan();
-            if self.hazards.named(table.as_ptr()) {
-                // SAFETY: the caller's promise.
-                unsafe { self.parked.put(table) };
-                return self.settle(pinned);
-            }
+        // An operation of this thread further up may use the table still. It is pinned.
+        self.hazards.lane().leave(table.as_ptr());
+        self.hazards.before_scan();
+        if self.hazards.named(table.as_ptr()) {
+            // SAFETY: the caller's promise.
+            unsafe { self.parked.put(table) };
+            return self.settle(pinned);
         }
         // SAFETY: unlinked, by the only thread that did so, and no slot names it.
         unsafe { retire_table(&self.limbo, pinned, table) };

@@ -134,10 +134,10 @@ impl<C: Codec> Engine<C> {
         }
     }
 
-    /// The entry that `probe` looks for, where to look into an entry takes a pin: if the words in the bucket tell that it is
-    /// not there, there is none. Linearizes as [`Engine::get`].
+    /// What `read` makes, under a pin, of the entry that `probe` looks for. To look into an entry takes a pin; if the words in
+    /// the bucket tell that it is not there, there is none. Linearizes as [`Engine::get`].
     #[inline(always)]
-    pub(super) fn get_by_sight(&self, probe: &impl Probe) -> Option<Pair> {
+    pub(super) fn get_by_sight<R>(&self, probe: &impl Probe, read: impl FnOnce(Pair) -> R) -> Option<R> {
         let lane = self.hazards.lane();
         // SAFETY: other code can run in `pin` only, and so under the pin.
         let table = unsafe { self.table_by(&lane) };
@@ -145,21 +145,26 @@ impl<C: Codec> Engine<C> {
         let header = bucket.load();
         table.assert_held();
         if header.is_moved() || header.is_mixed() {
-            return self.get(&self.pin(), probe);
+            let pinned = self.pin();
+            return self.get(&pinned, probe).map(read);
         }
         let Some(entry) = bucket.candidate(header, probe) else {
             let valid = bucket.validate(header);
             table.assert_held();
-            return if valid.is_ok() { None } else { self.get(&self.pin(), probe) };
+            if valid.is_ok() {
+                return None;
+            }
+            let pinned = self.pin();
+            return self.get(&pinned, probe).map(read);
         };
         prefetch_line(self.codec().block(entry));
         let pinned = self.pin();
         // A plain header does not repeat: if the bucket still has this one, the entry is in the map, under the pin.
         // SAFETY: as just said.
         if bucket.validate(header).is_ok() && unsafe { probe.is(entry) } {
-            return Some(entry);
+            return Some(read(entry));
         }
-        self.get(&pinned, probe)
+        self.get(&pinned, probe).map(read)
     }
 
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.

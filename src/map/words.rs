@@ -154,7 +154,6 @@ impl Lent {
 // SAFETY: the only blocks of this codec are lent words, which are plain memory.
 unsafe impl Codec for Words {
     const OWNS: bool = false;
-    const UNPINNED: bool = true;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {

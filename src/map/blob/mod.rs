@@ -107,9 +107,11 @@ impl<T: Elements> BlobMap<T> {
                 map.get_unpinned(elements.hash(key), is).map(|value| read((&raw const value).cast()))
             }
             Inner::Entries(map) => {
-                let pinned = map.engine.pin();
-                // SAFETY: readable under the pin.
-                find(map, &pinned, key).map(|entry| read(unsafe { map.entries().value_of(entry) }))
+                let elements = &map.entries().shape.elements;
+                // SAFETY: as above.
+                let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+                // SAFETY: as above.
+                map.read(elements.hash(key), is, |entry| read(unsafe { map.entries().value_of(entry) }))
             }
         }
     }
