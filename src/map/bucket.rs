@@ -286,8 +286,12 @@ impl Bucket {
             if self.key(cell) == FREE {
                 // (3) Acquire: the header change that made the cell invalid, and the last use of its lane, come before.
                 // Relaxed on failure: nothing was learned.
-                let reserved =
-                    self.key_word(cell).compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed);
+                let reserved = self.key_word(cell).compare_exchange(
+                    FREE,
+                    RESERVED,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
                 if reserved.is_ok() {
                     return Some(cell);
                 }

@@ -7,7 +7,7 @@ use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
 use super::parked::Parked;
-use super::resize::{LOAD_MAX, buckets};
+use super::resize::log2_for;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
@@ -52,7 +52,7 @@ impl<C: Codec> Engine<C> {
 
     /// The power of two of the smallest table that holds `entries` without growing.
     pub(super) fn log2_for(entries: usize) -> Option<u32> {
-        let log2 = buckets(entries, LOAD_MAX)?.trailing_zeros().max(MIN_LOG2);
+        let log2 = log2_for(entries)?.max(MIN_LOG2);
         (log2 <= MAX_LOG2).then_some(log2)
     }
 

@@ -57,7 +57,8 @@ const fn untag(key: u64) -> u64 {
     (key >> 48 | (key & 15) << 16) << TAG_SHIFT
 }
 
-const _: () = assert!(untag(tag(u64::MAX)) == 0xf_ffff << TAG_SHIFT && ABOVE + 20 == UP_TO && UP_TO + TAG_SHIFT == 64);
+const _: () =
+    assert!(untag(tag(u64::MAX)) == 0xf_ffff << TAG_SHIFT && ABOVE + 20 == UP_TO && UP_TO + TAG_SHIFT == 64);
 
 /// See the module's text.
 pub(super) struct Keys<S>(pub(super) Entries<S>);

@@ -10,7 +10,9 @@ use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
 /// Entries in two buckets, on average, beyond which a table grows. At this load three entries in a hundred find no cell.
-pub(super) const LOAD_MAX: usize = if cfg!(loom) { 4 } else { 9 };
+const LOAD_MAX: usize = if cfg!(loom) { 4 } else { 9 };
+/// The same for a small table, whose room costs little, and in which every entry without a cell is a large part.
+const LOAD_SMALL: usize = if cfg!(loom) { 4 } else { 6 };
 /// Entries in two buckets, on average, that a table is made for when it shrinks.
 const LOAD_GOOD: usize = if cfg!(loom) { 2 } else { 4 };
 /// A table shrinks when it has fewer than one entry in this many buckets.
@@ -70,7 +72,7 @@ impl<C: Codec> Engine<C> {
     #[cold]
     fn consider_growth(&self, table: &Table) {
         // By the load, never by the length of one bucket's node: keys that collide would double the table for ever.
-        if !table.is_migrating() && self.count.entries() > table.len() / 2 * LOAD_MAX {
+        if !table.is_migrating() && self.count.entries() > limit(table.log2()) {
             let step = if table.log2() < SMALL { 2 } else { 1 };
             // Without memory for it the overflow nodes keep the map working; the next look tries again.
             let _ = self.resize(table, (table.log2() + step).min(MAX_LOG2));
@@ -192,9 +194,15 @@ impl<C: Codec> Engine<C> {
     }
 }
 
-/// The power of two of buckets that hold `entries` with no more than `load` in two of them.
-pub(super) fn buckets(entries: usize, load: usize) -> Option<usize> {
-    (entries.div_ceil(load) * 2).checked_next_power_of_two()
+/// How many entries a table of 2^`log2` buckets holds before it grows.
+fn limit(log2: u32) -> usize {
+    (1 << log2) / 2 * if log2 < SMALL { LOAD_SMALL } else { LOAD_MAX }
+}
+
+/// The power of two of the smallest table that holds `entries` without growing.
+pub(super) fn log2_for(entries: usize) -> Option<u32> {
+    let log2 = |load| (entries.div_ceil(load) * 2).checked_next_power_of_two().map(usize::trailing_zeros);
+    log2(LOAD_MAX).and_then(|large| if large < SMALL { log2(LOAD_SMALL) } else { Some(large) })
 }
 
 /// Changes of a thread's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask. So
@@ -205,6 +213,6 @@ pub(super) fn period(log2: u32) -> usize {
 
 /// The power of two that a sparse table of 2^`log2` buckets shrinks to: half full, but not all at once.
 fn shrunk(log2: u32, entries: usize) -> u32 {
-    let ideal = buckets(entries, LOAD_GOOD).map_or(u32::MAX, usize::trailing_zeros);
+    let ideal = (entries.div_ceil(LOAD_GOOD) * 2).next_power_of_two().trailing_zeros();
     ideal.clamp(log2.saturating_sub(STEP_MAX), log2)
 }

@@ -90,7 +90,11 @@ impl<'a, C: Codec> Room<'a, C> {
 
     /// Under the claim: brings the value of `borrower` home from the spare lane, which is free then. The result is the new
     /// header, `None` if the bucket has changed.
-    pub(super) fn bring_home(&mut self, claimed: Header, borrower: usize) -> Result<Option<Header>, NoMemory> {
+    pub(super) fn bring_home(
+        &mut self,
+        claimed: Header,
+        borrower: usize,
+    ) -> Result<Option<Header>, NoMemory> {
         debug_assert!(self.claimed);
         let home = self.bucket.bring_home(claimed, borrower);
         self.install(claimed, home, NodeEdit::Keep)

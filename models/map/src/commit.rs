@@ -15,7 +15,9 @@ impl Step<'_> {
             Act::Clear => h.with_valid(0),
             Act::Claim => return h.with_claim(true),
             Act::Unclaim => return h.with_claim(false),
-            Act::BringHome => return h.with_lane_swapped(h.any_borrower().expect("a cell with the spare lane")),
+            Act::BringHome => {
+                return h.with_lane_swapped(h.any_borrower().expect("a cell with the spare lane"));
+            }
             Act::SwapLane if !h.can_swap(th.hit - 1) => h.with_spare_taken(th.hit - 1),
             Act::SwapLane => h.with_lane_swapped(th.hit - 1),
             Act::InsertInCell | Act::NodeToCell => h.with_valid(h.valid() | own),

@@ -153,7 +153,10 @@ impl Step<'_> {
         th.i = 0;
         let in_cell = (1..IN_NODE).contains(&th.hit);
         let borrower = if invalid { th.h.any_borrower() } else { th.h.borrower() };
-        if in_cell && (can_swap || borrower.is_some()) && (th.claimed || !th.h.is(Header::CLAIMED) || unclaimed) {
+        if in_cell
+            && (can_swap || borrower.is_some())
+            && (th.claimed || !th.h.is(Header::CLAIMED) || unclaimed)
+        {
             if th.claimed || unclaimed {
                 self.use_free_lane();
             } else {
