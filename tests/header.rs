@@ -22,6 +22,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Shared values", "shared"),
     ("Stack", "stack"),
     ("Queue", "queue"),
+    ("Queue: many elements, and waiting", "queue_batch"),
     ("Map", "map"),
     ("Map: reading", "map_read"),
     ("Map: writing", "map_write"),

@@ -17,6 +17,7 @@ use common::Failing;
 use conex::ffi::domain::{conex_domain_destroy, conex_domain_new};
 use conex::ffi::element::{conex_allocator, conex_element};
 use conex::ffi::queue::*;
+use conex::ffi::queue_batch::*;
 use conex::ffi::stack::{conex_stack, conex_stack_destroy, conex_stack_new};
 use conex::ffi::status::conex_status::{self, *};
 

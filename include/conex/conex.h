@@ -1182,27 +1182,6 @@ CONEX_API conex_status conex_queue_destroy(struct conex_queue *queue);
 CONEX_API conex_status conex_queue_push(struct conex_queue *queue, const void *element);
 
 /**
- * Moves `n` elements to the end of the queue, in the order of the array. The order is kept in any case; elements that
- * other threads push meanwhile may come between them. It costs much less than `n` single pushes.
- *
- * @param queue     The queue.
- * @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
- * @param n         How many.
- * @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
- *                  the queue.
- *
- * @retval CONEX_OK
- * @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
- * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
- * @retval CONEX_ERR_INVALID    No array can have `n` elements.
- * @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
- *                              which: pass one if elements need to be dropped.)
- *
- * Progress: lock-free if the allocator is; allocates segments as needed.
- */
-CONEX_API conex_status conex_queue_push_n(struct conex_queue *queue, const void *elements, size_t n, size_t *count);
-
-/**
  * Moves the oldest element out of the queue.
  *
  * @param queue    The queue.
@@ -1216,66 +1195,6 @@ CONEX_API conex_status conex_queue_push_n(struct conex_queue *queue, const void 
  * Progress: lock-free; does not allocate.
  */
 CONEX_API conex_status conex_queue_pop(struct conex_queue *queue, void *element);
-
-/**
- * Moves up to `n` elements out of the queue, the oldest first, each at a moment of its own. It takes what is there and
- * does not wait for more; while other threads push and pop, it may take fewer than there are.
- *
- * @param queue     The queue.
- * @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
- * @param n         How many at most.
- * @param count     Receives how many were popped.
- *
- * @retval CONEX_OK      At least one was popped, or `n` is 0.
- * @retval CONEX_EMPTY   `*count` is 0.
- * @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
- * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
- * @retval CONEX_ERR_INVALID  No array can have `n` elements.
- *
- * Progress: lock-free; does not allocate.
- */
-CONEX_API conex_status conex_queue_pop_n(struct conex_queue *queue, void *elements, size_t n, size_t *count);
-
-/**
- * Moves the oldest element out of the queue, and waits for one if there is none.
- *
- * @param queue       The queue.
- * @param element     Receives the element with `CONEX_OK`; it is the caller's then.
- * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
- *
- * @retval CONEX_OK
- * @retval CONEX_TIMEOUT  The time was up, and the queue empty.
- * @retval CONEX_CLOSED   The queue is closed, and empty for ever.
- * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
- *
- * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
- */
-CONEX_API conex_status conex_queue_pop_wait(struct conex_queue *queue, void *element, uint64_t timeout_ns);
-
-/**
- * Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
- * it does not wait for the others.
- *
- * @param queue       The queue.
- * @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
- * @param n           How many at most.
- * @param count       Receives how many were popped.
- * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
- *
- * @retval CONEX_OK       At least one was popped, or `n` is 0.
- * @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
- * @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
- * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
- * @retval CONEX_ERR_INVALID  No array can have `n` elements.
- *
- * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
- */
-CONEX_API conex_status conex_queue_pop_n_wait(
-        struct conex_queue *queue,
-        void *elements,
-        size_t n,
-        size_t *count,
-        uint64_t timeout_ns);
 
 /**
  * Closes the queue, for good: pushes that begin afterwards get `CONEX_CLOSED`. Elements that are in can be popped;
@@ -1333,6 +1252,94 @@ CONEX_API conex_status conex_queue_is_empty(const struct conex_queue *queue, boo
 /* The defaults of a conex_queue_options: 8-byte words, the default domain, the allocator of the process. */
 #define CONEX_QUEUE_OPTIONS_INIT \
     {sizeof(conex_queue_options), 0, CONEX_ELEMENT_WORD, NULL, CONEX_ALLOCATOR_PROCESS, 0}
+
+/* =========================================================================================================
+ * Queue: many elements, and waiting
+ *
+ * Many elements in one call, and calls that wait for an element. Each element of a batch has a moment of its own; those
+ * of one thread come out in the order in which they went in, whether single or in batches.
+ * ====================================================================================================== */
+
+/**
+ * Moves `n` elements to the end of the queue, in the order of the array. The order is kept in any case; elements that
+ * other threads push meanwhile may come between them. It costs much less than `n` single pushes.
+ *
+ * @param queue     The queue.
+ * @param elements  An array of `n` elements; the first `*count` are the queue's afterwards. May be NULL if `n` is 0.
+ * @param n         How many.
+ * @param count     Optional. Receives `n` with `CONEX_OK`; with `CONEX_CLOSED` and `CONEX_ERR_NO_MEMORY`, how many are in
+ *                  the queue.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_CLOSED         The queue is closed. The elements from `*count` on are still the caller's.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID    No array can have `n` elements.
+ * @retval CONEX_ERR_NO_MEMORY  The elements from `*count` on are still the caller's. (Who passes no `count` cannot tell
+ *                              which: pass one if elements need to be dropped.)
+ *
+ * Progress: lock-free if the allocator is; allocates segments as needed.
+ */
+CONEX_API conex_status conex_queue_push_n(conex_queue *queue, const void *elements, size_t n, size_t *count);
+
+/**
+ * Moves up to `n` elements out of the queue, the oldest first, each at a moment of its own. It takes what is there and
+ * does not wait for more; while other threads push and pop, it may take fewer than there are.
+ *
+ * @param queue     The queue.
+ * @param elements  Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n         How many at most.
+ * @param count     Receives how many were popped.
+ *
+ * @retval CONEX_OK      At least one was popped, or `n` is 0.
+ * @retval CONEX_EMPTY   `*count` is 0.
+ * @retval CONEX_CLOSED  The queue is closed, and empty for ever; `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n(conex_queue *queue, void *elements, size_t n, size_t *count);
+
+/**
+ * Moves the oldest element out of the queue, and waits for one if there is none.
+ *
+ * @param queue       The queue.
+ * @param element     Receives the element with `CONEX_OK`; it is the caller's then.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_wait(conex_queue *queue, void *element, uint64_t timeout_ns);
+
+/**
+ * Moves up to `n` elements out of the queue as `conex_queue_pop_n` does, and waits for the first one if there is none;
+ * it does not wait for the others.
+ *
+ * @param queue       The queue.
+ * @param elements    Room for `n` elements; the first `*count` are written. May be NULL if `n` is 0.
+ * @param n           How many at most.
+ * @param count       Receives how many were popped.
+ * @param timeout_ns  How many nanoseconds to wait at most, on a clock that only moves forward; `UINT64_MAX` for ever.
+ *
+ * @retval CONEX_OK       At least one was popped, or `n` is 0.
+ * @retval CONEX_TIMEOUT  The time was up, and the queue empty; `*count` is 0.
+ * @retval CONEX_CLOSED   The queue is closed, and empty for ever; `*count` is 0.
+ * @retval CONEX_ERR_NULL, CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_INVALID  No array can have `n` elements.
+ *
+ * Progress: may block. Who waits sleeps, without using the processor. Does not allocate.
+ */
+CONEX_API conex_status conex_queue_pop_n_wait(
+        conex_queue *queue,
+        void *elements,
+        size_t n,
+        size_t *count,
+        uint64_t timeout_ns);
 
 /* =========================================================================================================
  * Map

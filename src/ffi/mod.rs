@@ -29,6 +29,7 @@ pub mod map_read;
 pub mod map_update;
 pub mod map_write;
 pub mod queue;
+pub mod queue_batch;
 pub mod shared;
 pub mod stack;
 pub mod status;

@@ -17,7 +17,7 @@
 //! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
 //! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,
 //! it is worth it; if the next pop gets one element again, as in a conversation of two threads, it is not. So a pause is
-//! tried now and then, and made longer as long as it brings more than one element.
+//! tried now and then, less and less often, and made longer as long as it brings more than one element.
 //!
 //! All fields belong to one thread; they are atomics because the record that they are in is shared. Every access is
 //! Relaxed for that reason.
@@ -47,8 +47,9 @@ const WAY: u32 = if cfg!(miri) { 1 } else { 128 };
 /// Pause instructions after an "empty": of the first pause, and of the longest.
 const EMPTY_SHORTEST: u32 = if cfg!(miri) { 1 } else { 8 };
 const EMPTY_LONGEST: u32 = if cfg!(miri) { 1 } else { 64 };
-/// After how many single elements a pause is tried.
+/// After how many single elements a pause is tried: at first, and at most. The number doubles each time that it was no use.
 const TRY: u32 = 64;
+const TRY_MOST: u32 = 4096;
 
 /// One thread's pace at one container's counters.
 #[derive(Default)]
@@ -67,8 +68,10 @@ pub(super) struct Pace {
     passed: AtomicU32,
     /// Of the counter of pops: the number after the last element before the last "empty".
     drained: AtomicU32,
-    /// Pause instructions of the last pause after an "empty", and how many single elements came since.
+    /// Pause instructions after the last "empty", how many single elements are to come before the next one is tried, and
+    /// how many came.
     empty_pause: AtomicU32,
+    tries: AtomicU32,
     singles: AtomicU32,
     /// Where numbers are exchanges that can fail: where this thread's last run of numbers began, and how many it got in
     /// earlier runs since its last pause.
@@ -202,11 +205,17 @@ impl Pace {
             // Nobody is pushing.
             0 => return,
             1 => {
+                let tries = get(&self.tries).max(TRY);
+                let tries = if last > 0 { (2 * tries).min(TRY_MOST) } else { tries };
+                set(&self.tries, tries);
                 let singles = get(&self.singles) + 1;
-                set(&self.singles, singles % TRY);
-                if singles == TRY { 2 * EMPTY_SHORTEST } else { 0 }
+                set(&self.singles, singles % tries);
+                if singles >= tries { 2 * EMPTY_SHORTEST } else { 0 }
             }
-            _ => (2 * last).clamp(EMPTY_SHORTEST, EMPTY_LONGEST),
+            _ => {
+                set(&self.tries, TRY);
+                (2 * last).clamp(EMPTY_SHORTEST, EMPTY_LONGEST)
+            }
         };
         set(&self.empty_pause, pause);
         for _ in 0..pause {

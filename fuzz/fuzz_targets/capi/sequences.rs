@@ -3,6 +3,7 @@
 use std::ptr::{null, null_mut};
 
 use conex::ffi::queue::*;
+use conex::ffi::queue_batch::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
 
