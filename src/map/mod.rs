@@ -148,6 +148,7 @@ mod migrate;
 #[cfg(all(test, loom))]
 mod models;
 mod node;
+mod once;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
 mod parked;

@@ -27,10 +27,11 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
-use super::change::{Change, Plan, Tried, try_once};
+use super::change::{Change, Plan};
 use super::engine::{Engine, prefetch, prefetch_line};
 use super::header::Header;
 use super::memory::Codec;
+use super::once::{Tried, try_once};
 use super::parked::{CURRENT, NEXT};
 use super::room::Room;
 use super::table::Table;
