@@ -25,10 +25,10 @@ use super::boundary::{answer, not_null, put};
 use super::domain::conex_domain;
 use super::element::{Element, conex_allocator, conex_element};
 use super::handle::{self, Handle};
-use super::map_elements::KeysAndValues;
+use super::map_elements::{Hasher, KeysAndValues};
 use super::options::{self, Extensible};
 use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_OK};
-use crate::map::{BlobMap, ByteHash, WordMap, random_seed};
+use crate::map::{BlobMap, WordMap, random_seed};
 
 /// A map; made by `conex_map_new`.
 pub struct conex_map {
@@ -107,7 +107,7 @@ pub struct conex_map_options {
 unsafe impl Extensible for conex_map_options {}
 
 impl conex_map_options {
-    const DEFAULT: Self = Self {
+    pub(super) const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
         flags: 0,
         key: CONEX_KEY_FIXED,
@@ -168,7 +168,8 @@ pub unsafe extern "C" fn conex_map_new(
         let common = unsafe { options::common(options.flags, options.domain, &options.allocator) }?;
         let seed = if options.seed == 0 { random_seed() } else { options.seed };
         let (hash, equal, ctx) = (options.hash, options.equal, options.key_ctx);
-        let elements = KeysAndValues { key, value, hash, equal, ctx, seed, bytes: ByteHash::new(seed) };
+        let hasher = Hasher::new(key.as_ref(), seed);
+        let elements = KeysAndValues { key, value, hash, equal, ctx, seed, hasher };
         let map = handle::make(conex_map { map: BlobMap::new(elements, seed, options.capacity, &common)? })?;
         // SAFETY: the caller's promise.
         unsafe { put(out, map) };

@@ -312,8 +312,9 @@ impl<'a> Batch<'a> {
         let mut status = CONEX_OK;
         for begin in (0..self.n).step_by(WINDOW) {
             let end = self.n.min(begin + WINDOW);
-            let _session = self.map.map.pin();
+            let session = self.map.map.pin();
             (begin..end).for_each(|i| self.map.map.prefetch(self.key(i)));
+            (begin..end).for_each(|i| self.map.map.prefetch_entry(&session, self.key(i)));
             for i in begin..end {
                 if result == CONEX_OK {
                     status = match one(i, self.key(i)) {

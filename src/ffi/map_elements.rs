@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use super::element::{Element, conex_clone_fn};
 use super::map::{conex_equal_fn, conex_hash_fn};
 use super::status::conex_status::{self, *};
-use crate::map::{ByteHash, Elements, spread};
+use crate::map::{ByteHash, Elements, Mixer, spread, word_of};
 
 /// The keys and values of a map.
 pub(super) struct KeysAndValues {
@@ -19,7 +19,24 @@ pub(super) struct KeysAndValues {
     pub(super) equal: conex_equal_fn,
     pub(super) ctx: *mut c_void,
     pub(super) seed: u64,
-    pub(super) bytes: ByteHash,
+    pub(super) hasher: Hasher,
+}
+
+/// How the map hashes keys, unless the user does.
+pub(super) enum Hasher {
+    /// Keys of at most eight bytes: one to one.
+    Word(Mixer),
+    Bytes(ByteHash),
+}
+
+impl Hasher {
+    pub(super) fn new(key: Option<&Element>, seed: u64) -> Self {
+        match key {
+            // The bytes of a clone may differ from those of its original.
+            Some(key) if key.layout.size() <= 8 && key.clone.is_none() => Self::Word(Mixer::new(seed)),
+            _ => Self::Bytes(ByteHash::new(seed)),
+        }
+    }
 }
 
 // SAFETY: the callbacks and their contexts are declared callable from any thread by the header.
@@ -89,10 +106,18 @@ unsafe impl Elements for KeysAndValues {
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
         match self.hash {
-            None => self.bytes.hash(key),
+            None => match &self.hasher {
+                Hasher::Word(mixer) => mixer.mix(word_of(key)),
+                Hasher::Bytes(bytes) => bytes.hash(key),
+            },
             // SAFETY: the header's contract for the callback.
             Some(hash) => spread(unsafe { hash(key.as_ptr().cast(), key.len(), self.seed, self.ctx) }),
         }
+    }
+
+    #[inline]
+    fn hashes_are_keys(&self) -> bool {
+        self.hash.is_none() && matches!(self.hasher, Hasher::Word(_))
     }
 
     #[inline]
@@ -270,5 +295,47 @@ impl<'a> Out<'a> {
                 }
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::ptr;
+
+    use super::*;
+    use crate::ffi::map::{conex_map_destroy, conex_map_new, conex_map_options};
+    use crate::ffi::map_read::conex_map_get;
+    use crate::ffi::map_write::{conex_map_insert, conex_map_remove};
+
+    /// Where hashes stand for keys, those hashes that share a key word with another one do not.
+    #[test]
+    fn keys_whose_hashes_share_a_word_are_kept_apart() {
+        const SEED: u64 = 42;
+        type Value = [u64; 3];
+        let mut options = conex_map_options { seed: SEED, ..conex_map_options::DEFAULT };
+        options.value.size = size_of::<Value>();
+        let mut map = ptr::null_mut();
+        // SAFETY: valid pointers.
+        assert_eq!(unsafe { conex_map_new(&raw const options, &raw mut map) }, CONEX_OK);
+        let keys: [u64; 6] = core::array::from_fn(|hash| Mixer::new(SEED).unmix(hash as u64));
+        for (i, key) in keys.iter().enumerate() {
+            let value: Value = [i as u64; 3];
+            let (key, value) = (ptr::from_ref(key).cast(), (&raw const value).cast());
+            // SAFETY: valid pointers, of the map's sizes.
+            assert_eq!(unsafe { conex_map_insert(map, key, 8, value, ptr::null_mut()) }, CONEX_OK);
+        }
+        for (i, key) in keys.iter().enumerate() {
+            let mut value = Value::default();
+            let key = ptr::from_ref(key).cast();
+            // SAFETY: as above.
+            assert_eq!(unsafe { conex_map_get(map, key, 8, (&raw mut value).cast()) }, CONEX_OK);
+            assert_eq!(value, [i as u64; 3]);
+            // SAFETY: as above.
+            assert_eq!(unsafe { conex_map_remove(map, key, 8, ptr::null_mut()) }, CONEX_OK);
+            // SAFETY: as above.
+            assert_eq!(unsafe { conex_map_get(map, key, 8, (&raw mut value).cast()) }, CONEX_NOT_FOUND);
+        }
+        // SAFETY: nobody else uses it.
+        assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
     }
 }

@@ -100,7 +100,14 @@ impl<C: Codec> Engine<C> {
     /// Asks for the bucket of a hash, so that it is there when an operation comes.
     #[inline]
     pub(super) fn prefetch(&self, pinned: &Pinned, position: u64) {
-        prefetch(self.table(pinned).bucket(position));
+        prefetch_bucket(self.table(pinned).bucket(position));
+    }
+
+    /// The entry that `probe` looks for, as far as a glance at its bucket tells: a guess, and not to be followed.
+    #[inline]
+    pub(super) fn guess<P: Probe>(&self, pinned: &Pinned, probe: &P) -> Option<Pair> {
+        let bucket = self.table(pinned).bucket(probe.position());
+        bucket.candidate(bucket.load(), probe)
     }
 
     /// Counts `by` more bytes of nodes and entries. May run the allocator's hook.
@@ -190,16 +197,21 @@ impl<C: Codec> Drop for Engine<C> {
 
 /// Asks for a bucket.
 #[inline]
-pub(super) fn prefetch(bucket: &Bucket) {
-    let line: *const u8 = core::ptr::from_ref(bucket).cast();
-    prefetch_line(line);
-    // A bucket is two lines.
-    prefetch_line(line.wrapping_add(64));
+pub(super) fn prefetch_bucket(bucket: &Bucket) {
+    prefetch_block(core::ptr::from_ref(bucket), size_of::<Bucket>());
+}
+
+/// Asks for a block of so many bytes, or for what the lines in flight have room for.
+#[inline]
+pub(super) fn prefetch_block<T>(block: *const T, bytes: usize) {
+    for line in 0..bytes.div_ceil(64).min(4) {
+        prefetch(block.cast::<u8>().wrapping_add(64 * line));
+    }
 }
 
 /// Asks for the cache line at an address, which may be of nothing.
 #[inline]
-pub(super) fn prefetch_line(line: *const u8) {
+pub(super) fn prefetch<T>(line: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

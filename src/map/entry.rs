@@ -7,6 +7,9 @@
 //! An entry is written while it is private (a [`Draft`]), published by one header change, and retired by the thread whose
 //! header change takes it out. Migrations copy the pointer; they never look at the entry.
 //!
+//! *Keys that are their hashes.* Plain keys of at most eight bytes are hashed one to one, so that a cell's key word tells the
+//! key, and a lookup waits for the bucket and the value only. The entry has the key all the same, for those who walk.
+//!
 //! *Keys that are moved on.* A new value for a present key needs a new entry with the same key. If the operation has no
 //! key of its own to give, the new entry takes the key's bytes over, and the old one is retired without its key. The old
 //! entry's readers go on reading their bytes; what those own is ended with the new entry, whose grace period begins
@@ -18,7 +21,7 @@ use core::ptr::NonNull;
 use super::bucket::{Pair, Probe};
 use super::change::{Change, Plan};
 use super::draft::Draft;
-use super::engine::Engine;
+use super::engine::{Engine, prefetch, prefetch_block};
 use super::hash::as_key_word;
 use super::memory::{CODEC, Codec};
 use crate::mem::{Allocator, NoMemory};
@@ -152,7 +155,7 @@ unsafe impl<S: Shape> Codec for Entries<S> {
 
     #[inline]
     fn block(&self, entry: Pair) -> *const u8 {
-        core::ptr::without_provenance((entry.value as usize).wrapping_add(self.shape.key()))
+        core::ptr::without_provenance((entry.value as usize).wrapping_add(self.shape.value()))
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -263,6 +266,16 @@ impl<S: Shape> EntryMap<S> {
         self.engine.prefetch(pinned, as_key_word(hash));
     }
 
+    /// Asks for the memory of an entry, once that of its bucket is there.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, pinned: &Pinned, hash: u64) {
+        let probe = EntryProbe { hash: as_key_word(hash), is: |_| false };
+        if let Some(pair) = self.engine.guess(pinned, &probe) {
+            let shape = &self.entries().shape;
+            prefetch_block(entry_of(pair).as_ptr(), shape.key().max(shape.value()) + 1);
+        }
+    }
+
     /// A draft for one change.
     pub(super) fn draft(&self) -> Draft<'_, S> {
         Draft::new(self.engine.codec(), self.engine.allocator())
@@ -280,6 +293,10 @@ impl<S: Shape> EntryMap<S> {
     ) -> Result<Outcome, E> {
         let probe = EntryProbe { hash: as_key_word(hash), is };
         let done = self.engine.change(pinned, &probe, |old| {
+            if let Some(old) = old {
+                // Retiring it will write to it; its line comes while the new one is made.
+                prefetch(entry_of(old).as_ptr());
+            }
             Ok::<_, E>(match plan(old.map(entry_of), draft)? {
                 Intent::Keep => Plan::Keep,
                 Intent::Store => Plan::Store(draft.word()),

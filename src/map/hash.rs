@@ -17,7 +17,7 @@ pub(crate) fn random_seed() -> u64 {
 /// Being invertible it lets a cell hold one word that is key and hash at once: equal images are equal keys, and the key
 /// can be had back. The secret multiplier is odd, so that it has an inverse modulo 2^64.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mixer {
+pub(crate) struct Mixer {
     add: u64,
     secret: u64,
     inverse: u64,
@@ -28,7 +28,7 @@ const SECOND: u64 = 0x9e37_79b9_7f4a_7c15;
 const SECOND_INVERSE: u64 = inverse(SECOND);
 
 impl Mixer {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // The finaliser of splitmix64, so that close seeds give unrelated secrets.
         let stretch = |n: u64| {
             let z = seed.wrapping_add(n.wrapping_mul(SECOND));
@@ -41,16 +41,27 @@ impl Mixer {
     }
 
     #[inline(always)]
-    pub(super) const fn mix(&self, key: u64) -> u64 {
+    pub(crate) const fn mix(&self, key: u64) -> u64 {
         let x = (key ^ self.add).wrapping_mul(self.secret);
         (x ^ (x >> 32)).wrapping_mul(SECOND)
     }
 
     #[inline(always)]
-    pub(super) const fn unmix(&self, mixed: u64) -> u64 {
+    pub(crate) const fn unmix(&self, mixed: u64) -> u64 {
         let x = mixed.wrapping_mul(SECOND_INVERSE);
         (x ^ (x >> 32)).wrapping_mul(self.inverse) ^ self.add
     }
+}
+
+/// A key of at most eight bytes as a word, padded with zeros.
+#[inline(always)]
+pub(crate) fn word_of(key: &[u8]) -> u64 {
+    fn short(key: &[u8]) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..key.len()].copy_from_slice(key);
+        u64::from_ne_bytes(bytes)
+    }
+    <[u8; 8]>::try_from(key).map_or_else(|_| short(key), u64::from_ne_bytes)
 }
 
 /// The inverse of an odd number modulo 2^64, by Newton's iteration: each step doubles the number of right bits.
@@ -75,6 +86,12 @@ pub(crate) const fn spread(hash: u64) -> u64 {
 #[inline(always)]
 pub(super) const fn as_key_word(hash: u64) -> u64 {
     if hash < 2 { hash | 2 } else { hash }
+}
+
+/// Whether no other hash has the same key word as this one.
+#[inline(always)]
+pub(super) const fn has_its_own_key_word(hash: u64) -> bool {
+    hash > 3
 }
 
 /// The seeded hash of byte strings.

@@ -23,7 +23,7 @@ use core::ptr::NonNull;
 use super::bucket::{Pair, Probe};
 use super::change::{Change, Plan};
 use super::draft::Draft;
-use super::engine::Engine;
+use super::engine::{Engine, prefetch};
 use super::entry::{Entries, Entry, Shape};
 use super::memory::{CODEC, Codec};
 use super::words::Lent;
@@ -190,6 +190,14 @@ impl<S: Shape> KeyedMap<S> {
     #[inline]
     pub(super) fn get_unpinned(&self, hash: u64, is: impl Fn(NonNull<Entry>) -> bool) -> Option<u64> {
         self.engine.get_by_sight(&self.probe(hash, is), |pair| pair.value)
+    }
+
+    /// Asks for the memory of a key, once that of its bucket is there.
+    #[inline]
+    pub(super) fn prefetch_key(&self, pinned: &Pinned, hash: u64) {
+        if let Some(pair) = self.engine.guess(pinned, &self.probe(hash, |_| false)) {
+            prefetch(Keys::<S>::entry_of(pair.key).as_ptr());
+        }
     }
 
     /// A value that lives as long as the guards that the calling thread holds.

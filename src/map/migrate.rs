@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, CELLS, Pair};
-use super::engine::{Engine, prefetch};
+use super::engine::{Engine, prefetch_bucket};
 use super::header::Header;
 use super::memory::{Codec, retire_node};
 use super::node::{Node, NodeBox};
@@ -205,8 +205,8 @@ impl<C: Codec> Engine<C> {
 fn ask_for(table: &Table, next: &Table, group: usize) {
     // The members of larger groups would push out more than they bring.
     if table.log2() < next.log2() && group < table.len() {
-        prefetch(table.at(group));
-        next.members(table.log2(), group).take(4).for_each(|child| prefetch(next.at(child)));
+        prefetch_bucket(table.at(group));
+        next.members(table.log2(), group).take(4).for_each(|child| prefetch_bucket(next.at(child)));
     }
 }
 

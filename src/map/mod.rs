@@ -170,7 +170,7 @@ pub(crate) use blob::{BlobMap, Done, Elements};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use entry::Intent;
 #[cfg(all(feature = "capi", not(loom)))]
-pub(crate) use hash::{ByteHash, random_seed, spread};
+pub(crate) use hash::{ByteHash, Mixer, random_seed, spread, word_of};
 #[cfg(all(feature = "capi", not(loom)))]
 pub(crate) use resize::Stats;
 #[cfg(all(feature = "capi", not(loom)))]

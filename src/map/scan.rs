@@ -6,7 +6,7 @@
 //! number, is all the state there is.
 
 use super::bucket::{CELLS, Pair};
-use super::engine::{Engine, prefetch_line};
+use super::engine::{Engine, prefetch};
 use super::memory::Codec;
 use super::node::Node;
 use crate::mem::NoMemory;
@@ -99,7 +99,7 @@ impl<C: Codec> Engine<C> {
         let header = bucket.load();
         let mut cells = header.valid();
         while cells != 0 {
-            prefetch_line(self.codec().block(bucket.entry(header, cells.trailing_zeros() as usize)));
+            prefetch(self.codec().block(bucket.entry(header, cells.trailing_zeros() as usize)));
             cells &= cells - 1;
         }
     }

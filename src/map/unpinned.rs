@@ -28,7 +28,7 @@ use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
 use super::change::{Change, Plan};
-use super::engine::{Engine, prefetch, prefetch_line};
+use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;
 use super::once::{Tried, try_once};
@@ -66,7 +66,7 @@ impl<C: Codec> Engine<C> {
     #[inline(always)]
     pub(super) fn prefetch_by(&self, lane: &Lane<'_>, position: u64) {
         // SAFETY: used here only.
-        prefetch(unsafe { self.table_by(lane) }.bucket(position));
+        prefetch_bucket(unsafe { self.table_by(lane) }.bucket(position));
     }
 
     /// The entry that `probe` looks for. Linearizes as [`Engine::get`].
@@ -158,7 +158,7 @@ impl<C: Codec> Engine<C> {
             let pinned = self.pin();
             return self.get(&pinned, probe).map(read);
         };
-        prefetch_line(self.codec().block(entry));
+        prefetch(self.codec().block(entry));
         let pinned = self.pin();
         // A plain header does not repeat: if the bucket still has this one, the entry is in the map, under the pin.
         // SAFETY: as just said.

@@ -14,6 +14,7 @@ use super::bucket::Pair;
 use super::change::{Change, Plan};
 use super::draft::Draft;
 use super::entry::{Entries, Entry, EntryMap, Intent, Outcome, Shape};
+use super::hash::{has_its_own_key_word, word_of};
 use super::keyed::{KeyedMap, Keys};
 use super::resize::Stats;
 use super::words::{Word, WordMap};
@@ -107,11 +108,11 @@ impl<T: Elements> BlobMap<T> {
                 map.get_unpinned(elements.hash(key), is).map(|value| read((&raw const value).cast()))
             }
             Inner::Entries(map) => {
-                let elements = &map.entries().shape.elements;
+                let hash = map.entries().shape.elements.hash(key);
                 // SAFETY: as above.
-                let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+                let is = |entry| unsafe { is_of(map.entries(), entry, hash, key) };
                 // SAFETY: as above.
-                map.read(elements.hash(key), is, |entry| read(unsafe { map.entries().value_of(entry) }))
+                map.read(hash, is, |entry| read(unsafe { map.entries().value_of(entry) }))
             }
         }
     }
@@ -312,6 +313,16 @@ impl<T: Elements> BlobMap<T> {
         }
     }
 
+    /// Asks for the memory of a key's entry, once that of its bucket is there.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, pinned: &Pinned, key: &[u8]) {
+        match &self.inner {
+            Inner::Words(_) => {}
+            Inner::Keyed(map) => map.prefetch_key(pinned, map.entries().shape.elements.hash(key)),
+            Inner::Entries(map) => map.prefetch_entry(pinned, map.entries().shape.elements.hash(key)),
+        }
+    }
+
     /// A pin around many operations, so that they need none of their own.
     pub(crate) fn pin(&self) -> Pinned {
         match &self.inner {
@@ -363,14 +374,10 @@ impl<T: Elements> BlobMap<T> {
 }
 
 impl<T: Elements> SmallMap<T> {
-    /// The key under the map's bijection. Shorter keys are padded with zeros.
+    /// The key under the map's bijection.
     #[inline(always)]
     fn word(&self, key: &[u8]) -> Word {
-        let key = match <[u8; 8]>::try_from(key) {
-            Ok(bytes) => u64::from_ne_bytes(bytes),
-            Err(_) => short_word(key),
-        };
-        self.words.word(key)
+        self.words.word(word_of(key))
     }
 
     /// The bytes of a key, aligned as a word.
@@ -383,12 +390,6 @@ impl<T: Elements> SmallMap<T> {
 /// The value of a pair of words, as bytes.
 fn value_in(pair: &Pair) -> *const u8 {
     (&raw const pair.value).cast()
-}
-
-fn short_word(key: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    bytes[..key.len()].copy_from_slice(key);
-    u64::from_ne_bytes(bytes)
 }
 
 /// # Safety
@@ -435,9 +436,26 @@ fn done_of(change: &Change) -> Done {
 }
 
 fn find<T: Elements>(map: &EntryMap<BlobShape<T>>, pinned: &Pinned, key: &[u8]) -> Option<NonNull<Entry>> {
-    let elements = &map.entries().shape.elements;
+    let hash = map.entries().shape.elements.hash(key);
     // SAFETY: entries that the map shows to the predicate are readable under the pin.
-    map.get(pinned, elements.hash(key), |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key))
+    map.get(pinned, hash, |entry| unsafe { is_of(map.entries(), entry, hash, key) })
+}
+
+/// Whether an entry that has the key word of `hash`, the hash of `key`, is the key's. Looks into the entry only if it must.
+///
+/// # Safety
+/// The entry is not freed.
+#[inline]
+unsafe fn is_of<T: Elements>(
+    entries: &Entries<BlobShape<T>>,
+    entry: NonNull<Entry>,
+    hash: u64,
+    key: &[u8],
+) -> bool {
+    let elements = &entries.shape.elements;
+    // SAFETY: the caller's promise.
+    elements.hashes_are_keys() && has_its_own_key_word(hash)
+        || elements.equal(unsafe { key_of(entries, entry) }, key)
 }
 
 fn change_entry<T: Elements, R>(
@@ -448,10 +466,11 @@ fn change_entry<T: Elements, R>(
 ) -> Result<R, T::Error> {
     let pinned = map.engine.pin();
     let elements = &map.entries().shape.elements;
+    let hash = elements.hash(key);
     // SAFETY: as in `find`.
-    let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+    let is = |entry| unsafe { is_of(map.entries(), entry, hash, key) };
     let mut draft = map.draft();
-    let outcome = map.change(&pinned, elements.hash(key), is, &mut draft, |old, draft| {
+    let outcome = map.change(&pinned, hash, is, &mut draft, |old, draft| {
         // SAFETY: readable under the pin.
         let value = old.map(|old| unsafe { map.entries().value_of(old) }.cast_const());
         plan(value, &mut Target(Kind::Entry { draft, elements, key, old }))

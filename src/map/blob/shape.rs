@@ -30,6 +30,9 @@ pub(crate) unsafe trait Elements: Send + Sync + 'static {
 
     fn hash(&self, key: &[u8]) -> u64;
 
+    /// Whether keys with equal hashes are equal, so that keys need not be compared.
+    fn hashes_are_keys(&self) -> bool;
+
     fn equal(&self, a: &[u8], b: &[u8]) -> bool;
 
     /// Whether a key owns something, so that its bytes alone are no second key.
