@@ -271,8 +271,11 @@ impl<S: Shape> EntryMap<S> {
     pub(super) fn prefetch_entry(&self, pinned: &Pinned, hash: u64) {
         let probe = EntryProbe { hash: as_key_word(hash), is: |_| false };
         if let Some(pair) = self.engine.guess(pinned, &probe) {
+            // The words may be of no entry: an address, and no more.
             let shape = &self.entries().shape;
-            prefetch_block(entry_of(pair).as_ptr(), shape.key().max(shape.value()) + 1);
+            let begin = shape.key().min(shape.value());
+            let block = self.entries().block(pair).wrapping_sub(shape.value()).wrapping_add(begin);
+            prefetch_block(block, shape.key().max(shape.value()) + 1 - begin);
         }
     }
 

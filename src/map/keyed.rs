@@ -196,7 +196,7 @@ impl<S: Shape> KeyedMap<S> {
     #[inline]
     pub(super) fn prefetch_key(&self, pinned: &Pinned, hash: u64) {
         if let Some(pair) = self.engine.guess(pinned, &self.probe(hash, |_| false)) {
-            prefetch(Keys::<S>::entry_of(pair.key).as_ptr());
+            prefetch(self.engine.codec().block(pair));
         }
     }
 
