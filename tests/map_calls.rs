@@ -376,7 +376,7 @@ fn stats_tell_the_truth() {
     assert_eq!(unsafe { conex_map_stats_get(map, &mut stats) }, CONEX_OK);
     assert_eq!((stats.entries, stats.growths, stats.shrinks, stats.resizing), (0, 0, 0, 0));
     let small = stats.bytes;
-    assert!(stats.buckets > 0 && small >= stats.buckets * 64 && small < 2048);
+    assert!(stats.buckets > 0 && small >= stats.buckets * 128 && small < 2048);
     for key in 0..1000_u64 {
         assert_eq!(unsafe { conex_map_insert(map, at(&key), 8, at(&key), null_mut()) }, CONEX_OK);
     }

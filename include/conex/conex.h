@@ -1897,7 +1897,7 @@ typedef struct conex_map_stats {
     size_t struct_size;
     /** As `conex_map_len`. */
     size_t entries;
-    /** Buckets of the table; one is a cache line of 64 bytes. */
+    /** Buckets of the table; one is two cache lines, 128 bytes. */
     size_t buckets;
     /** Bytes of the tables and of all that is in them, without what waits in the domain and what elements own. */
     size_t bytes;

@@ -318,7 +318,7 @@ pub struct conex_map_stats {
     pub struct_size: usize,
     /// As `conex_map_len`.
     pub entries: usize,
-    /// Buckets of the table; one is a cache line of 64 bytes.
+    /// Buckets of the table; one is two cache lines, 128 bytes.
     pub buckets: usize,
     /// Bytes of the tables and of all that is in them, without what waits in the domain and what elements own.
     pub bytes: usize,

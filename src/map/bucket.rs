@@ -1,14 +1,17 @@
-//! One cache line of the map: a header, the key words of the cells, and the value lanes.
+//! Two cache lines of the map: a header, cells of a key word and a value lane each, and a spare lane.
 //!
 //! ```text
 //!      0        8       16       24       32       40       48       56       64
 //!      ├────────┼────────┼────────┼────────┼────────┼────────┼────────┼────────┤
-//!      │ header │ key 0  │ key 1  │ key 2  │ lane 0 │ lane 1 │ lane 2 │ lane 3 │
+//!      │ header │ spare  │ key 0  │ lane 1 │ key 1  │ lane 2 │ key 2  │ lane 3 │
+//!      ├────────┼────────┼────────┼────────┼────────┼────────┼────────┼────────┤
+//!      │ key 3  │ lane 4 │ key 4  │ lane 5 │ key 5  │ lane 6 │ key 6  │ lane 7 │
 //!      └────────┴────────┴────────┴────────┴────────┴────────┴────────┴────────┘
 //! ```
 //!
-//! A cell is a key word and the lane that the header maps it to. There is one lane more than cells: an update writes the
-//! new value into the lane that is free and exchanges the two in the header, also when the bucket is full.
+//! There is one lane more than cells, lane 0, the spare one: an update writes the new value into the lane that is free and
+//! exchanges the two in the header, also when the bucket is full. The header has room to say of one cell that its value is
+//! in the spare lane. Where that is another cell than the one to be updated, the update copies its value back first.
 //!
 //! A key word is FREE, RESERVED, or an entry's. It leaves FREE only by the compare-and-swap of a thread that reserves the
 //! cell, and goes back to FREE only by that thread, or by the one whose header change made the cell invalid. Nobody else
@@ -24,10 +27,12 @@ pub(super) const CELLS: usize = if cfg!(all(loom, conex_small)) {
 } else if cfg!(loom) {
     1
 } else {
-    3
+    7
 };
 /// Value words of a bucket.
 pub(super) const LANES: usize = CELLS + 1;
+/// The lane that is no cell's own.
+pub(super) const SPARE: usize = 0;
 
 /// A key word nobody uses.
 const FREE: u64 = 0;
@@ -65,6 +70,9 @@ pub(super) trait Probe {
 
     /// The key word of an entry that is about to be inserted.
     fn key(&self) -> u64;
+
+    /// Whether the entry, if there is one, has the key word `key`, and no other one has it.
+    const EXACT: bool;
 }
 
 /// A probe for entries that are nothing but their two words: `is` follows no pointer, and asks for no pin.
@@ -91,31 +99,52 @@ pub(super) struct Found {
 pub(super) struct Stale;
 
 /// See the module's text.
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub(super) struct Bucket {
-    header: AtomicU64,
-    keys: [AtomicU64; CELLS],
-    lanes: [AtomicU64; LANES],
+    slots: [Slot; LANES],
+}
+
+/// Of slot 0 the header and the spare lane; of the others a cell's key and its lane.
+#[repr(C)]
+struct Slot {
+    word: AtomicU64,
+    lane: AtomicU64,
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Bucket>() == 64);
+const _: () = assert!(size_of::<Bucket>() == 128);
 
 impl Bucket {
     /// What zeroed memory is, for the model checker, whose atomics are more than their bits.
     #[cfg(loom)]
     pub(super) fn new() -> Self {
-        Self {
-            header: AtomicU64::new(0),
-            keys: core::array::from_fn(|_| AtomicU64::new(FREE)),
-            lanes: core::array::from_fn(|_| AtomicU64::new(0)),
-        }
+        let slot = |_| Slot { word: AtomicU64::new(FREE), lane: AtomicU64::new(0) };
+        Self { slots: core::array::from_fn(slot) }
+    }
+
+    #[inline(always)]
+    fn header(&self) -> &AtomicU64 {
+        &self.slots[0].word
+    }
+
+    #[inline(always)]
+    fn key_word(&self, cell: usize) -> &AtomicU64 {
+        debug_assert!(cell < CELLS);
+        // The remainder changes nothing; it spares a check.
+        &self.slots[(cell + 1) % LANES].word
+    }
+
+    #[inline(always)]
+    fn lane_word(&self, lane: usize) -> &AtomicU64 {
+        debug_assert!(lane < LANES);
+        // As in `key_word`.
+        &self.slots[lane % LANES].lane
     }
 
     #[inline]
     pub(super) fn load(&self) -> Header {
         // (1) Acquire: the cells, the node, the frozen contents or the next table that the header speaks of.
-        Header::from_word(self.header.load(Ordering::Acquire))
+        Header::from_word(self.header().load(Ordering::Acquire))
     }
 
     /// The linearization point of every change: `from` becomes `to`, or nothing happens.
@@ -124,7 +153,7 @@ impl Bucket {
         // (1) AcqRel: Release publishes what the change refers to. Acquire makes the earlier changes, and what their
         // threads read, happen before this one, so that a cell read without validation was read before it is re-used.
         // Relaxed on failure: the caller loads again.
-        self.header.compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.header().compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Freezes the bucket. From the returned header on, only MOVED changes.
@@ -135,14 +164,14 @@ impl Bucket {
         }
         // (1) AcqRel: Acquire, because the contents are read now; Release continues the earlier changes' release
         // sequences and publishes the table's `next` to those who see FROZEN.
-        let before = self.header.fetch_or(Header::FREEZE, Ordering::AcqRel);
+        let before = self.header().fetch_or(Header::FREEZE, Ordering::AcqRel);
         Header::from_word(before | Header::FREEZE)
     }
 
     /// Says that the contents live in the next table. True for the one call that changed it.
     pub(super) fn set_moved(&self) -> bool {
         // (1) Release: whoever sees MOVED sees the children that this thread saw or made live. Acquire: as in `freeze`.
-        !Header::from_word(self.header.fetch_or(Header::MOVE, Ordering::AcqRel)).is_moved()
+        !Header::from_word(self.header().fetch_or(Header::MOVE, Ordering::AcqRel)).is_moved()
     }
 
     /// Whether everything read from the bucket since `header` was loaded was in it at one moment.
@@ -152,30 +181,21 @@ impl Bucket {
         // synchronises with that Release store, and the load below sees the header change that came before it.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence; the value is only compared.
-        if self.header.load(Ordering::Relaxed) == header.word() { Ok(()) } else { Err(Stale) }
+        if self.header().load(Ordering::Relaxed) == header.word() { Ok(()) } else { Err(Stale) }
     }
 
     #[inline]
     fn key(&self, cell: usize) -> u64 {
         // (2) Relaxed: followed by `validate`, or by a header exchange that fails if the cell changed.
-        self.keys[cell].load(Ordering::Relaxed)
+        self.key_word(cell).load(Ordering::Relaxed)
     }
 
     /// The entry of a valid cell, to be validated.
     #[inline]
     pub(super) fn entry(&self, header: Header, cell: usize) -> Pair {
         // (2) Relaxed: as in `key`.
-        let value = self.lanes[header.lane(cell)].load(Ordering::Relaxed);
+        let value = self.lane_word(header.lane(cell)).load(Ordering::Relaxed);
         Pair { key: self.key(cell), value }
-    }
-
-    /// An entry of a cell that may be the one, or `None`. Nothing is validated: it is a guess, and says nothing more.
-    #[inline]
-    pub(super) fn guess<P: Probe>(&self, header: Header, probe: &P) -> Option<Pair> {
-        let valid = header.valid();
-        (0..CELLS)
-            .find(|&cell| valid >> cell & 1 != 0 && probe.may_be(self.key(cell)))
-            .map(|cell| self.entry(header, cell))
     }
 
     /// Looks for an entry under `header`, which the caller loaded while pinned.
@@ -205,18 +225,48 @@ impl Bucket {
         unsafe { self.find_in_cells(header, probe) }
     }
 
+    /// An entry in a cell that may be the one, by its key word, if there is one. To be validated.
+    #[inline(always)]
+    pub(super) fn candidate<P: Probe>(&self, header: Header, probe: &P) -> Option<Pair> {
+        let candidates = self.candidates(header, probe);
+        (candidates != 0).then(|| self.entry(header, candidates.trailing_zeros() as usize))
+    }
+
+    /// The cells whose entry may be the one, by its key word. To be validated.
+    ///
+    /// All are looked at: a branch on what is in a line that is just coming would hold up the operations behind this one
+    /// for as long as the line takes, whenever it was guessed wrong.
+    #[inline(always)]
+    fn candidates<P: Probe>(&self, header: Header, probe: &P) -> usize {
+        let mut candidates = 0;
+        for cell in 0..CELLS {
+            candidates |= usize::from(probe.may_be(self.key(cell))) << cell;
+        }
+        candidates & header.valid()
+    }
+
     /// Looks for an entry in the cells. That one was found is validated; that none was, is not.
     ///
     /// # Safety
     /// The caller loaded `header` while it was pinned, or the probe is a [`WordProbe`].
     #[inline(always)]
     unsafe fn find_in_cells<P: Probe>(&self, header: Header, probe: &P) -> Result<Option<Found>, Stale> {
-        let valid = header.valid();
-        let mut candidates = 0;
-        for cell in 0..CELLS {
-            candidates |= usize::from(probe.may_be(self.key(cell))) << cell;
+        if P::EXACT {
+            let mut at = CELLS;
+            for cell in 0..CELLS {
+                at = if self.key(cell) == probe.key() { cell } else { at };
+            }
+            if at == CELLS {
+                return Ok(None);
+            }
+            // Not so, if it is of a cell that is being written, or has just been left: then there may be a valid one, too.
+            if header.valid() >> at & 1 == 1 {
+                let entry = self.entry(header, at);
+                self.validate(header)?;
+                return Ok(Some(Found { place: Place::Cell(at), entry }));
+            }
         }
-        candidates &= valid;
+        let mut candidates = self.candidates(header, probe);
         while candidates != 0 {
             let cell = candidates.trailing_zeros() as usize;
             let entry = self.entry(header, cell);
@@ -235,12 +285,19 @@ impl Bucket {
     /// of the caller makes it valid.
     #[inline]
     pub(super) fn reserve(&self, header: Header) -> Option<usize> {
-        for cell in 0..CELLS {
-            if header.valid() >> cell & 1 == 0 && self.key(cell) == FREE {
+        let mut invalid = !header.valid() & ((1 << CELLS) - 1);
+        while invalid != 0 {
+            let cell = invalid.trailing_zeros() as usize;
+            invalid &= invalid - 1;
+            if self.key(cell) == FREE {
                 // (3) Acquire: the header change that made the cell invalid, and the last use of its lane, come before.
                 // Relaxed on failure: nothing was learned.
-                let reserved =
-                    self.keys[cell].compare_exchange(FREE, RESERVED, Ordering::Acquire, Ordering::Relaxed);
+                let reserved = self.key_word(cell).compare_exchange(
+                    FREE,
+                    RESERVED,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
                 if reserved.is_ok() {
                     return Some(cell);
                 }
@@ -253,14 +310,24 @@ impl Bucket {
     #[inline]
     pub(super) fn write_key(&self, cell: usize, key: u64) {
         // (2) Release: a reader that sees the word sees that its header is out of date.
-        self.keys[cell].store(key, Ordering::Release);
+        self.key_word(cell).store(key, Ordering::Release);
     }
 
     /// Writes a lane that is the caller's: of its reserved cell, or claimed.
     #[inline]
     pub(super) fn write_value(&self, lane: usize, value: u64) {
         // (2) Release: as in `write_key`.
-        self.lanes[lane].store(value, Ordering::Release);
+        self.lane_word(lane).store(value, Ordering::Release);
+    }
+
+    /// Copies the value of `borrower`, which is in the spare lane, into the cell's own lane; that is the free one, and the
+    /// caller's claim. The result is the header by which the spare lane becomes free, to be exchanged for `claimed`: if
+    /// that succeeds, the cell was valid all the time, and what was read its value.
+    #[inline]
+    pub(super) fn bring_home(&self, claimed: Header, borrower: usize) -> Header {
+        let value = self.entry(claimed, borrower).value;
+        self.write_value(claimed.free_lane(), value);
+        claimed.with_lane_swapped(borrower)
     }
 
     /// In a model: whether nobody has a cell reserved, or the lane claimed.
@@ -275,7 +342,7 @@ impl Bucket {
     #[inline]
     pub(super) fn free(&self, cell: usize) {
         // (2), (3) Release: whoever sees or takes the free cell sees the header change that made it invalid.
-        self.keys[cell].store(FREE, Ordering::Release);
+        self.key_word(cell).store(FREE, Ordering::Release);
     }
 }
 

@@ -4,9 +4,10 @@ use crossbeam_utils::Backoff;
 
 use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
 use super::engine::Engine;
-use super::header::{Header, NodeChange};
+use super::header::Header;
 use super::memory::Codec;
 use super::node::Node;
+use super::once::{Tried, try_once};
 use super::room::{NodeEdit, Room};
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
@@ -68,15 +69,6 @@ impl<C: Codec> Done<'_, C> {
         }
         change
     }
-}
-
-/// How an attempt at the common case ended.
-pub(super) enum Tried {
-    Done(Change),
-    /// Not the common case, or a change came in between.
-    InVain,
-    /// The same, and CLAIMED is set, by this attempt.
-    Claimed,
 }
 
 /// How an attempt on one bucket ended.
@@ -209,65 +201,6 @@ impl<C: Codec> Engine<C> {
     }
 }
 
-/// The common case: an entry in a cell, and nobody else in the bucket. What `plan` wanted is in `planned`.
-///
-/// `found` is what was found under `header`, which is not frozen and leaves room for two changes.
-#[inline(always)]
-pub(super) fn try_once<P: Probe, E>(
-    bucket: &Bucket,
-    header: Header,
-    found: Option<Found>,
-    probe: &P,
-    plan: &mut impl FnMut(Option<Pair>) -> Result<Plan, E>,
-    planned: &mut Option<(Option<Pair>, Plan)>,
-) -> Result<Tried, E> {
-    let old = found.map(|found| found.entry);
-    let what = plan(old)?;
-    *planned = Some((old, what));
-    match (what, found) {
-        (Plan::Keep, _) | (Plan::Remove, None) => return Ok(Tried::Done(Change::Kept(old))),
-        (Plan::Store(value), None) => {
-            let entry = Pair { key: probe.key(), value };
-            if entry.fits_a_cell()
-                && let Some(cell) = bucket.reserve(header)
-            {
-                // As in `insert`.
-                if bucket.load() == header {
-                    bucket.write_value(header.lane(cell), value);
-                    bucket.write_key(cell, entry.key);
-                    let after = header.with_valid(header.valid() | 1 << cell);
-                    if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
-                        return Ok(Tried::Done(Change::Inserted));
-                    }
-                }
-                bucket.free(cell);
-            }
-        }
-        (Plan::Store(value), Some(Found { place: Place::Cell(cell), entry })) if !header.is_claimed() => {
-            // As in `replace_in_cell`.
-            let claimed = header.with_claim(true).after(header, NodeChange::Keep);
-            if bucket.exchange(header, claimed) {
-                bucket.write_value(claimed.free_lane(), value);
-                let after = claimed.with_claim(false).with_lane_swapped(cell);
-                if bucket.exchange(claimed, after.after(claimed, NodeChange::Keep)) {
-                    return Ok(Tried::Done(Change::Replaced(entry)));
-                }
-                return Ok(Tried::Claimed);
-            }
-        }
-        (Plan::Remove, Some(Found { place: Place::Cell(cell), entry })) => {
-            let after = header.with_valid(header.valid() & !(1 << cell));
-            if bucket.exchange(header, after.after(header, NodeChange::Keep)) {
-                bucket.free(cell);
-                return Ok(Tried::Done(Change::Removed(entry)));
-            }
-        }
-        // In the node, or the lane is claimed.
-        _ => {}
-    }
-    Ok(Tried::InVain)
-}
-
 fn insert<C: Codec, P: Probe>(
     room: &mut Room<'_, C>,
     header: Header,
@@ -277,7 +210,7 @@ fn insert<C: Codec, P: Probe>(
     let entry = Pair { key: probe.key(), value };
     let bucket = room.bucket;
     let fresh = !room.has_cell();
-    let cell = if entry.fits_a_cell() { room.cell(header) } else { None };
+    let cell = if entry.fits_a_cell() { room.cell(header, true) } else { None };
     let done = match cell {
         // The lane of the cell is only known from a header loaded after the reservation.
         Some(_) if fresh && bucket.load() != header => false,
@@ -304,8 +237,8 @@ fn replace<C: Codec>(
     Ok(if done { Step::Done(Change::Replaced(found.entry)) } else { Step::Again })
 }
 
-/// The new value goes into the free lane, if that can be claimed; else into a reserved cell, if there is one; else the
-/// entry moves to the node.
+/// The entry moves to a free cell, with the new value. If there is none the new value goes into the free lane, if that can be
+/// claimed, after the cell that has the spare lane has left it where need be; else the entry moves to the node.
 fn replace_in_cell<C: Codec>(
     room: &mut Room<'_, C>,
     mut header: Header,
@@ -314,33 +247,46 @@ fn replace_in_cell<C: Codec>(
     value: u64,
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
-    if !header.is_claimed() {
+    let fits = header.can_swap(cell) || header.borrower().is_some();
+    let by_lane = fits && (room.has_claim() || !header.is_claimed());
+    if !(room.has_claim() && header.can_swap(cell)) {
+        let fresh = !room.has_cell();
+        if let Some(other) = room.cell(header, !by_lane) {
+            // As in `insert`.
+            if fresh && bucket.load() != header {
+                return Ok(false);
+            }
+            bucket.write_value(header.lane(other), value);
+            bucket.write_key(other, old.key);
+            let after = header.with_valid(header.valid() & !(1 << cell) | 1 << other);
+            let done = room.commit(header, after, NodeEdit::Keep, true)?;
+            if done {
+                bucket.free(cell);
+            }
+            return Ok(done);
+        }
+    }
+    if !by_lane {
+        let edit = NodeEdit::Add(Pair { value, ..old });
+        let done = room.commit(header, header.with_valid(header.valid() & !(1 << cell)), edit, false)?;
+        if done {
+            bucket.free(cell);
+        }
+        return Ok(done);
+    }
+    if !room.has_claim() {
         // The claim is a change of its own, from exactly this header: the entry is where it was.
         let Some(claimed) = room.claim(header)? else { return Ok(false) };
         header = claimed;
     }
-    if room.has_claim() {
-        bucket.write_value(header.free_lane(), value);
-        return room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false);
+    if !header.can_swap(cell)
+        && let Some(borrower) = header.borrower()
+    {
+        let Some(home) = room.bring_home(header, borrower)? else { return Ok(false) };
+        header = home;
     }
-    let fresh = !room.has_cell();
-    let without = header.valid() & !(1 << cell);
-    let done = match room.cell(header) {
-        // As in `insert`.
-        Some(_) if fresh && bucket.load() != header => false,
-        Some(other) => {
-            bucket.write_value(header.lane(other), value);
-            bucket.write_key(other, old.key);
-            room.commit(header, header.with_valid(without | 1 << other), NodeEdit::Keep, true)?
-        }
-        None => {
-            room.commit(header, header.with_valid(without), NodeEdit::Add(Pair { value, ..old }), false)?
-        }
-    };
-    if done {
-        bucket.free(cell);
-    }
-    Ok(done)
+    bucket.write_value(header.free_lane(), value);
+    room.commit(header, header.with_lane_swapped(cell), NodeEdit::Keep, false)
 }
 
 /// The entry moves into a cell, if there is a free one. Otherwise the node gets the new value and takes in the entry of a
@@ -354,7 +300,7 @@ fn replace_in_node<C: Codec>(
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
     let fresh = !room.has_cell();
-    match if old.fits_a_cell() { room.cell(header) } else { None } {
+    match if old.fits_a_cell() { room.cell(header, true) } else { None } {
         // As in `insert`.
         Some(_) if fresh && bucket.load() != header => Ok(false),
         Some(cell) => {

@@ -2,10 +2,11 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{CELLS, Pair, Probe};
+use super::bucket::{Bucket, CELLS, Pair, Probe};
 use super::count::Count;
 use super::memory::{Codec, Memory};
 use super::node::Node;
+use super::resize::log2_for;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::{Domain, Hazards, Limbo, Pinned};
@@ -32,7 +33,7 @@ impl<C: Codec> Engine<C> {
         capacity: usize,
     ) -> Result<Self, NoMemory> {
         let log2 = Self::log2_for(capacity).ok_or(NoMemory)?;
-        let hazards = if C::UNPINNED { Hazards::new(domain) } else { Hazards::unused(domain) };
+        let hazards = Hazards::new(domain);
         let limbo = Limbo::new(domain, Memory::new(allocator, codec, hazards.number()))?;
         let table = Table::new(&limbo.memory().allocator, log2)?;
         Ok(Self {
@@ -48,8 +49,7 @@ impl<C: Codec> Engine<C> {
 
     /// The power of two of the smallest table that holds `entries` without growing.
     pub(super) fn log2_for(entries: usize) -> Option<u32> {
-        let buckets = entries.div_ceil(super::resize::LOAD_MAX).checked_next_power_of_two()?;
-        let log2 = buckets.trailing_zeros().max(MIN_LOG2);
+        let log2 = log2_for(entries)?.max(MIN_LOG2);
         (log2 <= MAX_LOG2).then_some(log2)
     }
 
@@ -97,14 +97,14 @@ impl<C: Codec> Engine<C> {
     /// Asks for the bucket of a hash, so that it is there when an operation comes.
     #[inline]
     pub(super) fn prefetch(&self, pinned: &Pinned, position: u64) {
-        prefetch(self.table(pinned).bucket(position));
+        prefetch_bucket(self.table(pinned).bucket(position));
     }
 
     /// The entry that `probe` looks for, as far as a glance at its bucket tells: a guess, and not to be followed.
     #[inline]
     pub(super) fn guess<P: Probe>(&self, pinned: &Pinned, probe: &P) -> Option<Pair> {
         let bucket = self.table(pinned).bucket(probe.position());
-        bucket.guess(bucket.load(), probe)
+        bucket.candidate(bucket.load(), probe)
     }
 
     /// Counts `by` more bytes of nodes and entries. May run the allocator's hook.
@@ -191,6 +191,12 @@ impl<C: Codec> Drop for Engine<C> {
     }
 }
 
+/// Asks for a bucket.
+#[inline]
+pub(super) fn prefetch_bucket(bucket: &Bucket) {
+    prefetch_block(core::ptr::from_ref(bucket), size_of::<Bucket>());
+}
+
 /// Asks for a block of so many bytes, or for what the lines in flight have room for.
 #[inline]
 pub(super) fn prefetch_block<T>(block: *const T, bytes: usize) {
@@ -199,6 +205,7 @@ pub(super) fn prefetch_block<T>(block: *const T, bytes: usize) {
     }
 }
 
+/// Asks for the cache line at an address, which may be of nothing.
 #[inline]
 pub(super) fn prefetch<T>(line: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]

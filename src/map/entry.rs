@@ -147,11 +147,15 @@ fn entry_of(pair: Pair) -> NonNull<Entry> {
 // SAFETY: what is run are the shape's `drop_key` and `drop_value`, whose promise it is.
 unsafe impl<S: Shape> Codec for Entries<S> {
     const OWNS: bool = true;
-    const UNPINNED: bool = false;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key
+    }
+
+    #[inline]
+    fn block(&self, entry: Pair) -> *const u8 {
+        core::ptr::without_provenance((entry.value as usize).wrapping_add(self.shape.value()))
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -174,6 +178,8 @@ struct EntryProbe<F> {
 }
 
 impl<F: Fn(NonNull<Entry>) -> bool> Probe for EntryProbe<F> {
+    const EXACT: bool = false;
+
     #[inline]
     fn position(&self) -> u64 {
         self.hash
@@ -242,6 +248,18 @@ impl<S: Shape> EntryMap<S> {
         self.engine.get(pinned, &probe).map(entry_of)
     }
 
+    /// What `read` makes of the entry with this hash for which `is` holds; both run under a pin.
+    #[inline]
+    pub(super) fn read<R>(
+        &self,
+        hash: u64,
+        is: impl Fn(NonNull<Entry>) -> bool,
+        read: impl FnOnce(NonNull<Entry>) -> R,
+    ) -> Option<R> {
+        let probe = EntryProbe { hash: as_key_word(hash), is };
+        self.engine.get_by_sight(&probe, |pair| read(entry_of(pair)))
+    }
+
     /// See [`Engine::prefetch`].
     #[inline]
     pub(super) fn prefetch(&self, pinned: &Pinned, hash: u64) {
@@ -253,8 +271,11 @@ impl<S: Shape> EntryMap<S> {
     pub(super) fn prefetch_entry(&self, pinned: &Pinned, hash: u64) {
         let probe = EntryProbe { hash: as_key_word(hash), is: |_| false };
         if let Some(pair) = self.engine.guess(pinned, &probe) {
+            // The words may be of no entry: an address, and no more.
             let shape = &self.entries().shape;
-            prefetch_block(entry_of(pair).as_ptr(), shape.key().max(shape.value()) + 1);
+            let begin = shape.key().min(shape.value());
+            let block = self.entries().block(pair).wrapping_sub(shape.value()).wrapping_add(begin);
+            prefetch_block(block, shape.key().max(shape.value()) + 1 - begin);
         }
     }
 

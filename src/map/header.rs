@@ -1,13 +1,15 @@
 //! The header word of a bucket: the one word that decides.
 //!
 //! ```text
-//!  63    58 57 55 54     48 47                        4   3       2      1      0
+//!  63    61 60 54 53     48 47                        4   3       2      1      0
 //! ┌────────┬─────┬─────────┬───────────────────────────┬───────┬───────┬───────┬────────┐
-//! │ lanes  │valid│          version: 51 bits           │CLAIMED│MIXED=0│ MOVED │ FROZEN │  plain
+//! │  lent  │valid│          version: 50 bits           │CLAIMED│MIXED=0│ MOVED │ FROZEN │  plain
 //! ├────────┼─────┼─────────┬───────────────────────────┼───────┼───────┼───────┼────────┤
-//! │ lanes  │valid│ count:7 │ node address, bits 4..48  │CLAIMED│MIXED=1│ MOVED │ FROZEN │  mixed
+//! │  lent  │valid│ count:6 │ node address, bits 4..48  │CLAIMED│MIXED=1│ MOVED │ FROZEN │  mixed
 //! └────────┴─────┴─────────┴───────────────────────────┴───────┴───────┴───────┴────────┘
 //! ```
+//!
+//! `lent` is the one cell, counted from 1, whose value is in the spare lane, or 0: then the spare lane is free.
 //!
 //! | word | meaning |
 //! |---|---|
@@ -23,7 +25,7 @@
 
 use core::ptr;
 
-use super::bucket::{CELLS, LANES};
+use super::bucket::{CELLS, SPARE};
 use super::node::Node;
 
 const FROZEN: u64 = 1;
@@ -33,7 +35,7 @@ const CLAIMED: u64 = 1 << 3;
 const FLAGS: u64 = FROZEN | MOVED | MIXED | CLAIMED;
 
 const VERSION_SHIFT: u32 = 4;
-const VERSION_BITS: u32 = 51;
+const VERSION_BITS: u32 = 50;
 const VERSION_MASK: u64 = ((1 << VERSION_BITS) - 1) << VERSION_SHIFT;
 
 /// A node's address: 16-aligned, so its low four bits are free for the flags.
@@ -44,15 +46,16 @@ const COUNT_MAX: u64 = if cfg!(loom) {
 } else if cfg!(any(miri, conex_small)) {
     5
 } else {
-    127
+    COUNT_MASK
 };
+const COUNT_MASK: u64 = (1 << (VALID_SHIFT - COUNT_SHIFT)) - 1;
 
-const VALID_SHIFT: u32 = 55;
+const VALID_SHIFT: u32 = 54;
 const VALID_MASK: u64 = ((1 << CELLS) - 1) << VALID_SHIFT;
-const LANES_SHIFT: u32 = 58;
-const LANES_MASK: u64 = 0b11_1111 << LANES_SHIFT;
+const LENT_SHIFT: u32 = 61;
+const LENT_MASK: u64 = 7 << LENT_SHIFT;
 
-const _: () = assert!(CELLS <= 3 && LANES == CELLS + 1, "three valid bits and three two-bit lanes");
+const _: () = assert!(CELLS <= 7, "seven valid bits, and three bits for one of them or none");
 const _: () = assert!(VERSION_SHIFT + VERSION_BITS == VALID_SHIFT);
 
 /// A value of the header word.
@@ -120,10 +123,10 @@ impl Header {
         self.0 & MIXED != 0
     }
 
-    /// Neither frozen, nor such that one of the next two changes needs a fresh node.
+    /// Neither frozen, nor such that one of the next three changes needs a fresh node.
     #[inline]
     pub(super) const fn is_simple(self) -> bool {
-        self.0 & FROZEN == 0 && !(self.is_mixed() && self.count() + 1 >= COUNT_MAX)
+        self.0 & FROZEN == 0 && !(self.is_mixed() && self.count() + 2 >= COUNT_MAX)
     }
 
     /// Neither frozen nor mixed: the cells are all there is to the bucket, and they may be changed.
@@ -138,29 +141,38 @@ impl Header {
         ((self.0 & VALID_MASK) >> VALID_SHIFT) as usize
     }
 
-    /// The value word of cell `cell`.
+    /// The lane of cell `cell`: its own, or the spare one.
     #[inline]
     pub(super) const fn lane(self, cell: usize) -> usize {
         debug_assert!(cell < CELLS);
-        // The identity is stored as zero, so that zeroed memory is a table.
-        ((self.0 >> (LANES_SHIFT as usize + 2 * cell)) as usize & 3) ^ cell
+        if self.lent() == cell + 1 { SPARE } else { cell + 1 }
     }
 
-    /// The value word that no cell is mapped to.
+    /// The lane that no cell has: the spare one, or that of the cell which has the spare one.
     #[inline]
     pub(super) const fn free_lane(self) -> usize {
-        let mut all = 0;
-        let mut lane = 0;
-        while lane < LANES {
-            all ^= lane;
-            lane += 1;
+        self.lent()
+    }
+
+    /// Counted from 1, the cell that has the spare lane.
+    #[inline]
+    const fn lent(self) -> usize {
+        (self.0 >> LENT_SHIFT) as usize
+    }
+
+    /// Whether the free lane can be the lane of `cell`: it is spare, or the cell's own.
+    #[inline]
+    pub(super) const fn can_swap(self, cell: usize) -> bool {
+        self.lent() == 0 || self.lent() == cell + 1
+    }
+
+    /// The valid cell that has the spare lane, if there is one.
+    #[inline]
+    pub(super) const fn borrower(self) -> Option<usize> {
+        match self.lent().checked_sub(1) {
+            Some(cell) if self.valid() >> cell & 1 == 1 => Some(cell),
+            _ => None,
         }
-        let mut cell = 0;
-        while cell < CELLS {
-            all ^= self.lane(cell);
-            cell += 1;
-        }
-        all
     }
 
     /// The overflow node, if there is one.
@@ -183,7 +195,7 @@ impl Header {
     /// The changes of a mixed header since its node was installed.
     #[inline]
     const fn count(self) -> u64 {
-        (self.0 >> COUNT_SHIFT) & 127
+        (self.0 >> COUNT_SHIFT) & COUNT_MASK
     }
 
     #[inline]
@@ -196,20 +208,20 @@ impl Header {
         Self(if claimed { self.0 | CLAIMED } else { self.0 & !CLAIMED })
     }
 
-    /// Cell `cell` gets the free lane, and its old lane becomes the free one.
+    /// Cell `cell` gets the free lane, and its old lane becomes the free one. Only where that [can be](Self::can_swap).
     #[inline]
     pub(super) const fn with_lane_swapped(self, cell: usize) -> Self {
-        let change = (self.lane(cell) ^ self.free_lane()) as u64;
-        Self(self.0 ^ change << (LANES_SHIFT as usize + 2 * cell))
+        debug_assert!(self.can_swap(cell));
+        Self(self.0 ^ (cell as u64 + 1) << LENT_SHIFT)
     }
 
     fn with_node(self, node: *const Node) -> Self {
         let address = node.expose_provenance() as u64;
         debug_assert!(address & !ADDRESS_MASK == 0, "`Node::new` checks this");
-        Self((self.0 & (VALID_MASK | LANES_MASK | CLAIMED)) | address | MIXED)
+        Self((self.0 & (VALID_MASK | LENT_MASK | CLAIMED)) | address | MIXED)
     }
 
-    /// The header that follows `before` in the order of changes, with the valid bits, lanes and claim of `self`.
+    /// The header that follows `before` in the order of changes, with the valid bits, lane and claim of `self`.
     /// Not for a spent header with [`NodeChange::Keep`].
     #[inline]
     pub(super) fn after(self, before: Self, node: NodeChange) -> Self {
@@ -222,7 +234,7 @@ impl Header {
             NodeChange::Keep => self.with_version(before.version() + 1),
             NodeChange::Set(node) => self.with_node(node),
             NodeChange::Clear(version) => {
-                Self(self.0 & (VALID_MASK | LANES_MASK | CLAIMED)).with_version(version + 1)
+                Self(self.0 & (VALID_MASK | LENT_MASK | CLAIMED)).with_version(version + 1)
             }
         }
     }
@@ -230,7 +242,7 @@ impl Header {
     #[inline]
     const fn with_version(self, version: u64) -> Self {
         let word = (self.0 & !VERSION_MASK) | (version << VERSION_SHIFT & VERSION_MASK);
-        // After 2^51 changes of one bucket the version starts over, but never as the virgin word.
+        // After 2^50 changes of one bucket the version starts over, but never as the virgin word.
         Self(if word == 0 { 1 << VERSION_SHIFT } else { word })
     }
 
@@ -243,27 +255,34 @@ impl Header {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::map::bucket::LANES;
 
     #[test]
-    fn zero_is_the_identity_with_the_last_lane_free() {
+    fn zero_is_the_identity_with_the_spare_lane_free() {
         let h = Header::VIRGIN;
-        assert_eq!((0..CELLS).map(|c| h.lane(c)).collect::<Vec<_>>(), (0..CELLS).collect::<Vec<_>>());
-        assert_eq!(h.free_lane(), CELLS);
-        assert_eq!(h.valid(), 0);
+        assert!((0..CELLS).all(|c| h.lane(c) == c + 1 && h.can_swap(c)));
+        assert_eq!((h.free_lane(), h.valid(), h.borrower()), (SPARE, 0, None));
     }
 
     #[test]
-    fn lanes_stay_a_partial_permutation() {
-        let mut h = Header::VIRGIN;
+    fn one_cell_at_a_time_has_the_spare_lane() {
+        let mut h = Header::VIRGIN.with_valid((1 << CELLS) - 1);
         for step in 0..1000_usize {
             let cell = (step * 7 + step / 3) % CELLS;
+            if !h.can_swap(cell) {
+                let borrower = h.borrower().unwrap();
+                assert!(borrower != cell && h.lane(borrower) == SPARE);
+                assert_eq!(h.with_valid(0).borrower(), None);
+                h = h.with_lane_swapped(borrower);
+                assert_eq!((h.lane(borrower), h.free_lane()), (borrower + 1, SPARE));
+            }
             let (old, free) = (h.lane(cell), h.free_lane());
             h = h.with_lane_swapped(cell).after(h, NodeChange::Keep);
             assert_eq!((h.lane(cell), h.free_lane()), (free, old));
             let mut seen: Vec<_> = (0..CELLS).map(|c| h.lane(c)).chain([h.free_lane()]).collect();
             seen.sort_unstable();
             assert_eq!(seen, (0..LANES).collect::<Vec<_>>());
-            assert_eq!(h.version(), step as u64 + 1);
+            assert_eq!((h.version(), h.valid()), (step as u64 + 1, (1 << CELLS) - 1));
         }
     }
 
@@ -281,16 +300,16 @@ mod tests {
         for _ in 0..COUNT_MAX {
             assert!(!m.is_spent());
             assert!(
-                !m.is_simple() || !m.after(m, NodeChange::Keep).is_spent(),
-                "room for a claim and a change"
+                !m.is_simple() || !m.after(m, NodeChange::Keep).after(m, NodeChange::Keep).is_spent(),
+                "room for a claim, a value that goes home, and a change"
             );
             assert_eq!(m.node().map(<*const Node>::addr), Some(node.addr()));
-            assert_eq!((m.valid(), m.lane(1), m.is_claimed()), (0b101, CELLS, true));
+            assert_eq!((m.valid(), m.lane(1), m.is_claimed()), (0b101, SPARE, true));
             m = m.after(m, NodeChange::Keep);
         }
         assert!(m.is_spent() && !m.is_simple());
         let plain = m.with_claim(false).after(m, NodeChange::Clear(41));
         assert_eq!((plain.version(), plain.valid(), plain.is_mixed()), (42, 0b101, false));
-        assert_eq!(plain.lane(1), CELLS);
+        assert_eq!(plain.lane(1), SPARE);
     }
 }

@@ -13,7 +13,9 @@
 //! a lookup follows the pointer only where they agree, and then compares the whole hash and the key.
 //!
 //! The entry is an [`Entry`] whose value is the hash, so that migrations and scans can ask for it. They look at entries
-//! that a valid cell, or a cell that is frozen and not yet MOVED, held while they were pinned.
+//! that a valid cell, or a cell that is frozen and not yet MOVED, held while they were pinned. That is a cache miss for each;
+//! so the tag's bits are those, from the thirteenth on, that tell to which child an entry of a table of 2^12 buckets and
+//! more goes when that grows. The fewer of them are left to tell entries of a bucket apart: eight in a table of 2^24.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -36,11 +38,27 @@ const LENT: u8 = CODEC + 1;
 
 const ADDRESS: u64 = ((1 << 48) - 1) & !15;
 
+/// The bits of a hash that are its tag: twenty, from this one on.
+const TAG_SHIFT: u32 = 32;
+/// The bits above the tag, and those above its end.
+const ABOVE: u32 = 12;
+const UP_TO: u32 = 32;
+
 /// The tag of a hash, where it stands in a key word.
 #[inline(always)]
 const fn tag(hash: u64) -> u64 {
-    (hash << 48) | (hash >> 16 & 15)
+    let tag = hash >> TAG_SHIFT;
+    (tag << 48) | (tag >> 16 & 15)
 }
+
+/// The bits of the tag of a key word, where they stand in the hash; the others are 0.
+#[inline(always)]
+const fn untag(key: u64) -> u64 {
+    (key >> 48 | (key & 15) << 16) << TAG_SHIFT
+}
+
+const _: () =
+    assert!(untag(tag(u64::MAX)) == 0xf_ffff << TAG_SHIFT && ABOVE + 20 == UP_TO && UP_TO + TAG_SHIFT == 64);
 
 /// See the module's text.
 pub(super) struct Keys<S>(pub(super) Entries<S>);
@@ -69,13 +87,25 @@ impl<S: Shape> Keys<S> {
 // SAFETY: what is run is the shape's `drop_key`, whose promise it is.
 unsafe impl<S: Shape> Codec for Keys<S> {
     const OWNS: bool = true;
-    const UNPINNED: bool = false;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
         // SAFETY: the engine asks for entries that were in the map since the calling thread pinned, or of a map that
         // nobody else uses.
         unsafe { self.hash_of(Self::entry_of(key)) }
+    }
+
+    #[inline]
+    fn position_near(&self, key: u64, near: u64, known: u32, bits: u32) -> u64 {
+        if known >= ABOVE && bits <= UP_TO {
+            return near & !(u64::MAX >> ABOVE) | untag(key);
+        }
+        self.position(key)
+    }
+
+    #[inline]
+    fn block(&self, entry: Pair) -> *const u8 {
+        core::ptr::without_provenance(((entry.key & ADDRESS) as usize).wrapping_add(self.0.shape.value()))
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, kind: u8) {
@@ -105,6 +135,8 @@ struct KeyProbe<'a, S, F> {
 }
 
 impl<S: Shape, F: Fn(NonNull<Entry>) -> bool> Probe for KeyProbe<'_, S, F> {
+    const EXACT: bool = false;
+
     #[inline(always)]
     fn position(&self) -> u64 {
         self.hash
@@ -154,11 +186,17 @@ impl<S: Shape> KeyedMap<S> {
         self.engine.get(pinned, &self.probe(hash, is)).map(|pair| pair.value)
     }
 
+    /// As [`KeyedMap::get`], for a caller without a pin.
+    #[inline]
+    pub(super) fn get_unpinned(&self, hash: u64, is: impl Fn(NonNull<Entry>) -> bool) -> Option<u64> {
+        self.engine.get_by_sight(&self.probe(hash, is), |pair| pair.value)
+    }
+
     /// Asks for the memory of a key, once that of its bucket is there.
     #[inline]
     pub(super) fn prefetch_key(&self, pinned: &Pinned, hash: u64) {
         if let Some(pair) = self.engine.guess(pinned, &self.probe(hash, |_| false)) {
-            prefetch(Keys::<S>::entry_of(pair.key).as_ptr());
+            prefetch(self.engine.codec().block(pair));
         }
     }
 

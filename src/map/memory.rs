@@ -23,12 +23,19 @@ pub(super) unsafe trait Codec: Send + Sync + 'static {
     /// Whether entries own anything, so that a map that is dropped must discard them.
     const OWNS: bool;
 
-    /// Whether operations protect the table by a hazard and do without a pin where the two words are all there is to an
-    /// entry.
-    const UNPINNED: bool;
-
     /// The hash of the entry with this key word: what [`Probe::position`](super::bucket::Probe) was when it was inserted.
     fn position(&self, key: u64) -> u64;
+
+    /// A hash that begins with the same `bits` bits as [`Codec::position`], given one, `near`, that begins with the same
+    /// `known` bits. Cheaper, where the key word tells the bits between.
+    #[inline]
+    fn position_near(&self, key: u64, _near: u64, _known: u32, _bits: u32) -> u64 {
+        self.position(key)
+    }
+
+    /// Where a lookup reads first of what an entry points to: a hint, to ask for it ahead of time. The words may be of no
+    /// entry.
+    fn block(&self, entry: Pair) -> *const u8;
 
     /// Ends the life of a retired block of the codec's own kinds ([`CODEC`] and up).
     ///
@@ -124,9 +131,7 @@ unsafe impl<C: Codec> Dispose for Memory<C> {
                 unsafe { Table::release(table, &self.allocator) };
             }
             NODE => {
-                if C::UNPINNED {
-                    self.count_free();
-                }
+                self.count_free();
                 // SAFETY: retired once, by the thread whose header change replaced it or moved its bucket.
                 unsafe { Node::release(block.cast(), &self.allocator) };
             }

@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, CELLS, Pair};
-use super::engine::Engine;
+use super::engine::{Engine, prefetch_bucket};
 use super::header::Header;
 use super::memory::{Codec, retire_node};
 use super::node::{Node, NodeBox};
@@ -23,10 +23,10 @@ use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
 /// Children that a chunk of a growth holds: few, because inserts wait for no more than that.
-const CHILDREN: usize = if cfg!(loom) { 1 } else { 4 };
-/// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for four parents,
+const CHILDREN: usize = if cfg!(loom) { 1 } else { 2 };
+/// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for two parents,
 /// bring it to its end long before the map is empty.
-const PARENTS: usize = if cfg!(loom) { 1 } else { 16 };
+const PARENTS: usize = if cfg!(loom) { 1 } else { 8 };
 
 impl<C: Codec> Engine<C> {
     /// Sees to it that `group` of the migration from `table` to `next` is done.
@@ -49,10 +49,15 @@ impl<C: Codec> Engine<C> {
             }
             // SAFETY: frozen, and pinned since before it was loaded.
             let contents = unsafe { Frozen::read(parent, header) };
+            // A hash of the parent's.
+            let near = table.first_of(group);
+            let codec = self.codec();
             for child in next.members(table.log2(), group) {
                 let source = Share {
                     contents,
-                    belongs: |entry: Pair| next.index(self.codec().position(entry.key)) == child,
+                    belongs: |entry: Pair| {
+                        next.index(codec.position_near(entry.key, near, table.log2(), next.log2())) == child
+                    },
                 };
                 self.fill(pinned, next.at(child), &source)?;
             }
@@ -155,6 +160,7 @@ impl<C: Codec> Engine<C> {
                 for group in begin..end {
                     self.migrate(pinned, table, next, group)?;
                 }
+                ask_for(table, next, end);
                 // (6) AcqRel: the MOVED bits of these groups, and of those counted before, happen before whoever sees
                 // the sum complete.
                 if progress.done.fetch_add(end - begin, Ordering::AcqRel) + (end - begin) == groups {
@@ -192,6 +198,15 @@ impl<C: Codec> Engine<C> {
             // from now on could find it, and succeeds once.
             unsafe { self.let_go(pinned, table) };
         }
+    }
+}
+
+/// Asks for the buckets of a group, which this thread is likely to move next.
+fn ask_for(table: &Table, next: &Table, group: usize) {
+    // The members of larger groups would push out more than they bring.
+    if table.log2() < next.log2() && group < table.len() {
+        prefetch_bucket(table.at(group));
+        next.members(table.log2(), group).take(4).for_each(|child| prefetch_bucket(next.at(child)));
     }
 }
 

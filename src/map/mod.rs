@@ -10,7 +10,7 @@
 //!   every reader and writer, with any number of threads moving it and any of them stopped half-way.
 //! - *Removal*: a slot that is used again looks like it did before.
 //!
-//! The answer here is one rule. A bucket is a cache line with a header word, and *one word decides*: a cell is immutable
+//! The answer here is one rule. A bucket is two cache lines with a header word, and *one word decides*: a cell is immutable
 //! from the header exchange that makes it valid to the one that makes it invalid, and every change of a bucket is exactly
 //! one exchange of its header. To freeze a bucket is then to set one bit of the header; what is frozen cannot change, so
 //! any number of helpers can copy it out, and no late thread can spoil anything.
@@ -20,17 +20,18 @@
 //! ```text
 //!  current ──► Table ──next──► Table                     next: only while a migration is under way
 //!                │
-//!                ├─ bucket 0   header │ key key key │ lane lane lane lane      one cache line
+//!                ├─ bucket 0   header │ spare lane │ seven cells: key, lane    two cache lines
 //!                ├─ bucket 1     │
 //!                │               └──► Node { version, entries }                overflow: immutable, copied on write
 //!                ⋮
 //! ```
 //!
 //! The bucket of a key is the top bits of its hash, so that in tables of all sizes the order of the buckets is the order
-//! of the hashes. Three entries fit a bucket. What finds no place stands in an overflow node, whose address is in the
-//! header, so that exchanging the node is a change like any other. The header maps each cell to one of four *lanes*, where
-//! the values are; one lane is always free, and an update writes into it and exchanges the lanes in the header. So inserts,
-//! updates and removals touch one line and allocate nothing, but where more than three keys meet.
+//! of the hashes. Seven entries fit a bucket, and the map grows beyond four and a half on average: then 3 entries in 100
+//! find no cell. They stand in an overflow node, whose address is in the header, so that exchanging the node is a change
+//! like any other. A value is in a *lane*; there is one lane more than cells, so one is always free: an update writes into
+//! it and exchanges the two in the header, or, while the free lane cannot be the entry's, takes a free cell. So inserts,
+//! updates and removals touch a bucket and allocate nothing, but where more than seven keys meet.
 //!
 //! The engine moves pairs of words ([`engine`]). What they mean is the codec's: small keys and values themselves, behind a
 //! bijection that is also the hash ([`words`]); a pointer to an immutable key, and a small value ([`keyed`]); or the hash and
@@ -93,11 +94,12 @@
 //!
 //! # Progress
 //!
-//! Lock-free, all of it, in the strict sense. An exchange fails only because another one succeeded; at most one in three of
-//! those is a claim or its return, of which an operation makes one each in a bucket. Nobody waits:
+//! Lock-free, all of it, in the strict sense. An exchange fails only because another one succeeded; besides the one that ends
+//! it, an operation makes at most three in a bucket: a claim, one that brings a value home, and the claim's return. Nobody
+//! waits:
 //!
 //! - a thread that is stopped between reserving and publishing withholds one cell, or the free lane, or, if it was filling a
-//!   child, up to three cells; the others use what is left, and the node when nothing is;
+//!   child, all cells; the others use what is left, and the node when nothing is;
 //! - a thread that is stopped while it moves a group, or before it reports its chunk, is made up for: a writer of the group
 //!   moves it, and when everything is handed out, everybody goes over what is not known to be done;
 //! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
@@ -112,7 +114,8 @@
 //! # Reclamation
 //!
 //! Operations on entries and keys run under a pin. So do those on words that meet an overflow node, or lose a race; all
-//! others do without and protect the table alone, by a slot that goes on naming it ([`unpinned`]).
+//! others do without and protect the table alone, by a slot that goes on naming it ([`unpinned`]). So do lookups of a
+//! key that the words in the bucket rule out.
 //!
 //! Nodes are retired by the thread whose exchange replaced them, or whose `set_moved` was the one that set the bit; entries
 //! by the thread whose exchange took them out. Words are not retired at all. A table is unlinked by the winner of the
@@ -145,6 +148,7 @@ mod migrate;
 #[cfg(all(test, loom))]
 mod models;
 mod node;
+mod once;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
 mod parked;

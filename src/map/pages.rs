@@ -8,6 +8,9 @@ use core::ptr::{self, NonNull};
 
 /// The size and alignment of a large page, and of the smallest block that is worth one.
 const LARGE: usize = 2 << 20;
+/// A multiple of the size of every platform's ordinary pages. What is left of a block behind its last large page, the few
+/// bytes by which a table exceeds a power of two, is in small ones.
+const SMALL: usize = 64 << 10;
 
 /// Whether a block of `size` bytes should come from here.
 pub(super) const fn are_better(size: usize) -> bool {
@@ -15,7 +18,7 @@ pub(super) const fn are_better(size: usize) -> bool {
 }
 
 fn length(size: usize) -> Option<usize> {
-    size.checked_next_multiple_of(LARGE)
+    size.checked_next_multiple_of(SMALL)
 }
 
 /// `size` zero bytes, aligned to a large page.

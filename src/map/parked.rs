@@ -165,7 +165,7 @@ impl<C: Codec> Engine<C> {
     /// # Safety
     /// The calling thread has unlinked it.
     pub(super) unsafe fn let_go(&self, pinned: &Pinned, table: NonNull<Table>) {
-        if C::UNPINNED && self.is_named(table.as_ptr()) {
+        if self.is_named(table.as_ptr()) {
             // SAFETY: the caller's promise.
             unsafe { self.parked().put(table) };
             return self.settle(pinned);

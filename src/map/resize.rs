@@ -9,12 +9,16 @@ use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
 use crate::sync::Ordering;
 
-/// Entries a bucket, on average, beyond which a table grows.
-pub(super) const LOAD_MAX: usize = 2;
+/// Entries in two buckets, on average, beyond which a table grows. At this load three entries in a hundred find no cell.
+const LOAD_MAX: usize = if cfg!(loom) { 4 } else { 9 };
+/// The same for a small table, whose room costs little, and in which every entry without a cell is a large part.
+const LOAD_SMALL: usize = if cfg!(loom) { 4 } else { 6 };
+/// Entries in two buckets, on average, that a table is made for when it shrinks.
+const LOAD_GOOD: usize = if cfg!(loom) { 2 } else { 4 };
 /// A table shrinks when it has fewer than one entry in this many buckets.
-const SPARSE: usize = 4;
+const SPARSE: usize = if cfg!(loom) { 4 } else { 2 };
 /// Tables below this power of two grow by four, and look at their load more often.
-const SMALL: u32 = 12;
+const SMALL: u32 = 11;
 /// The largest ratio of two successive tables, as a power of two: one operation may have to handle a whole group.
 const STEP_MAX: u32 = 4;
 /// Inserts or removals of a thread between two looks at the load of a large table.
@@ -68,7 +72,7 @@ impl<C: Codec> Engine<C> {
     #[cold]
     fn consider_growth(&self, table: &Table) {
         // By the load, never by the length of one bucket's node: keys that collide would double the table for ever.
-        if !table.is_migrating() && self.count.entries() > table.len() * LOAD_MAX {
+        if !table.is_migrating() && self.count.entries() > limit(table.log2()) {
             let step = if table.log2() < SMALL { 2 } else { 1 };
             // Without memory for it the overflow nodes keep the map working; the next look tries again.
             let _ = self.resize(table, (table.log2() + step).min(MAX_LOG2));
@@ -190,6 +194,17 @@ impl<C: Codec> Engine<C> {
     }
 }
 
+/// How many entries a table of 2^`log2` buckets holds before it grows.
+fn limit(log2: u32) -> usize {
+    (1 << log2) / 2 * if log2 < SMALL { LOAD_SMALL } else { LOAD_MAX }
+}
+
+/// The power of two of the smallest table that holds `entries` without growing.
+pub(super) fn log2_for(entries: usize) -> Option<u32> {
+    let log2 = |load| (entries.div_ceil(load) * 2).checked_next_power_of_two().map(usize::trailing_zeros);
+    log2(LOAD_MAX).and_then(|large| if large < SMALL { log2(LOAD_SMALL) } else { Some(large) })
+}
+
 /// Changes of a thread's difference between two looks at the load of a table of 2^`log2` buckets, less one: a mask. So
 /// each thread may add one in 16 buckets' entries to a small table, 64 to a large one, before anybody looks.
 pub(super) fn period(log2: u32) -> usize {
@@ -198,6 +213,6 @@ pub(super) fn period(log2: u32) -> usize {
 
 /// The power of two that a sparse table of 2^`log2` buckets shrinks to: half full, but not all at once.
 fn shrunk(log2: u32, entries: usize) -> u32 {
-    let ideal = entries.max(1).next_power_of_two().trailing_zeros();
+    let ideal = (entries.div_ceil(LOAD_GOOD) * 2).next_power_of_two().trailing_zeros();
     ideal.clamp(log2.saturating_sub(STEP_MAX), log2)
 }

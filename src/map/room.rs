@@ -39,13 +39,14 @@ pub(super) struct Room<'a, C: Codec> {
     cell: Option<usize>,
     /// Whether the free lane is this operation's: CLAIMED is set, and by it.
     claimed: bool,
-    /// Nodes that are no longer in the header: of the claim, and of the change itself or of giving the claim back.
-    replaced: [Option<*const Node>; 2],
+    /// Nodes that are no longer in the header: of the claim, of a value that went home, and of the change itself or of giving
+    /// the claim back.
+    replaced: [Option<*const Node>; 3],
 }
 
 impl<'a, C: Codec> Room<'a, C> {
     pub(super) fn new(engine: &'a Engine<C>, pinned: &'a Pinned, bucket: &'a Bucket) -> Self {
-        Self { engine, pinned, bucket, cell: None, claimed: false, replaced: [None; 2] }
+        Self { engine, pinned, bucket, cell: None, claimed: false, replaced: [None; 3] }
     }
 
     /// The stand of an operation that has set CLAIMED and cannot use it.
@@ -55,11 +56,12 @@ impl<'a, C: Codec> Room<'a, C> {
     }
 
     /// The reserved cell; tries to reserve one if there is none. A header that was loaded before a successful call must
-    /// be loaded again: only a later one tells the cell's lane.
-    pub(super) fn cell(&mut self, header: Header) -> Option<usize> {
+    /// be loaded again: only a later one tells the cell's lane. `patient`: the operation has no other way without an
+    /// allocation.
+    pub(super) fn cell(&mut self, header: Header, patient: bool) -> Option<usize> {
         if self.cell.is_none() {
             self.cell = self.bucket.reserve(header);
-            let waitable = header.valid() != (1 << CELLS) - 1;
+            let waitable = patient && header.valid() != (1 << CELLS) - 1;
             let mut patience = if waitable { PATIENCE } else { 0 };
             while self.cell.is_none() && patience > 0 {
                 // Not a wait for anybody: it ends, and then the overflow node takes the entry.
@@ -84,6 +86,18 @@ impl<'a, C: Codec> Room<'a, C> {
         let claimed = self.install(header, header.with_claim(true), NodeEdit::Keep)?;
         self.claimed = claimed.is_some();
         Ok(claimed)
+    }
+
+    /// Under the claim: brings the value of `borrower` home from the spare lane, which is free then. The result is the new
+    /// header, `None` if the bucket has changed.
+    pub(super) fn bring_home(
+        &mut self,
+        claimed: Header,
+        borrower: usize,
+    ) -> Result<Option<Header>, NoMemory> {
+        debug_assert!(self.claimed);
+        let home = self.bucket.bring_home(claimed, borrower);
+        self.install(claimed, home, NodeEdit::Keep)
     }
 
     /// One attempt at the change that ends the operation: from `before` to the valid bits and lanes of `after`, with the
@@ -173,7 +187,7 @@ impl<'a, C: Codec> Room<'a, C> {
         if let Some(node) = before.node() {
             bytes -= Node::bytes(old.len()).cast_signed();
             let slot = self.replaced.iter_mut().find(|slot| slot.is_none());
-            *slot.expect("a claim and one more change at most") = Some(node);
+            *slot.expect("a claim and two more changes at most") = Some(node);
         }
         self.engine.count_bytes(self.pinned, bytes);
         Ok(Some(after))

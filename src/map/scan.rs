@@ -6,7 +6,7 @@
 //! number, is all the state there is.
 
 use super::bucket::{CELLS, Pair};
-use super::engine::Engine;
+use super::engine::{Engine, prefetch};
 use super::memory::Codec;
 use super::node::Node;
 use crate::mem::NoMemory;
@@ -14,6 +14,8 @@ use crate::reclaim::Pinned;
 
 /// How many regions are visited under one pin.
 const RUN: usize = 16;
+/// How many buckets ahead of the one that is visited the blocks of entries are asked for.
+const AHEAD: u64 = 4;
 
 /// The entries whose hashes are in `first..=last`, as of one moment.
 pub(super) struct Region<'p> {
@@ -88,6 +90,20 @@ impl<C: Codec> Engine<C> {
         }
     }
 
+    /// Asks for the blocks of a bucket's entries, some buckets ahead. It reads what may be changing: nothing is made of it.
+    #[inline]
+    fn ask_ahead(&self, pinned: &Pinned, first: u64) {
+        let table = self.table(pinned);
+        let Some(position) = first.checked_add(AHEAD << (u64::BITS - table.log2())) else { return };
+        let bucket = table.bucket(position);
+        let header = bucket.load();
+        let mut cells = header.valid();
+        while cells != 0 {
+            prefetch(self.codec().block(bucket.entry(header, cells.trailing_zeros() as usize)));
+            cells &= cells - 1;
+        }
+    }
+
     /// Calls `each` with every entry of some regions, from the one that begins at `first` on, under one pin. Returns where
     /// the next one begins.
     #[inline]
@@ -100,6 +116,9 @@ impl<C: Codec> Engine<C> {
         let mut next = Some(first);
         for _ in 0..RUN {
             let Some(first) = next else { break };
+            if C::OWNS {
+                self.ask_ahead(&pinned, first);
+            }
             let region = self.region(&pinned, first);
             region.try_for_each(self.codec(), &mut each)?;
             next = region.next();

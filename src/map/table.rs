@@ -14,7 +14,7 @@ use crate::reclaim::{Link, Pinned};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// The smallest table: 2 to this power.
-pub(super) const MIN_LOG2: u32 = if cfg!(loom) { 1 } else { 3 };
+pub(super) const MIN_LOG2: u32 = if cfg!(loom) { 1 } else { 2 };
 /// The largest table.
 pub(super) const MAX_LOG2: u32 = if usize::BITS == 64 { 48 } else { 24 };
 
@@ -192,6 +192,12 @@ impl Table {
     #[inline]
     pub(super) fn bucket(&self, position: u64) -> &Bucket {
         self.at(self.index(position))
+    }
+
+    /// The first hash that belongs to a bucket.
+    #[inline]
+    pub(super) fn first_of(&self, index: usize) -> u64 {
+        (index as u64) << (64 - self.log2)
     }
 
     /// The last hash that belongs to the bucket of `position`.

@@ -10,6 +10,10 @@
 //! the node is freed. A reader that finds its entry in a cell makes sure that no node of the map has been freed meanwhile:
 //! there is a count of that. Whoever else meets such a header pins, and begins again as everybody does who works under pins.
 //!
+//! An operation on an entry that is more than its words pins before it looks into it. But where the words alone tell that
+//! the key is not there, nothing is looked into, and a lookup without a pin has its answer; where they do not, the bucket's
+//! line was on its way while the thread pinned.
+//!
 //! Two slots are enough. `CURRENT` names the table that `current` was seen to point to. Where a bucket has moved, `NEXT`
 //! names the table behind it, and `current` is loaded once more: if it points to either of the two, the one behind is not
 //! unlinked, and so it is protected. If it points beyond, the operation begins anew with what it points to.
@@ -22,11 +26,12 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::{Bucket, Pair, Stale, WordProbe};
-use super::change::{Change, Plan, Tried, try_once};
-use super::engine::{Engine, prefetch};
+use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
+use super::change::{Change, Plan};
+use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;
+use super::once::{Tried, try_once};
 use super::parked::{CURRENT, NEXT};
 use super::room::Room;
 use super::table::Table;
@@ -62,7 +67,7 @@ impl<C: Codec> Engine<C> {
     #[inline(always)]
     pub(super) fn prefetch_by(&self, lane: &Lane<'_>, position: u64) {
         // SAFETY: used here only.
-        prefetch(unsafe { self.table_by(lane) }.bucket(position));
+        prefetch_bucket(unsafe { self.table_by(lane) }.bucket(position));
     }
 
     /// The entry that `probe` looks for. Linearizes as [`Engine::get`].
@@ -129,6 +134,39 @@ impl<C: Codec> Engine<C> {
                 Err(Elsewhere::Node | Elsewhere::Moved) => return self.get(&self.pin(), probe),
             }
         }
+    }
+
+    /// What `read` makes, under a pin, of the entry that `probe` looks for. To look into an entry takes a pin; if the words in
+    /// the bucket tell that it is not there, there is none. Linearizes as [`Engine::get`].
+    #[inline(always)]
+    pub(super) fn get_by_sight<R>(&self, probe: &impl Probe, read: impl FnOnce(Pair) -> R) -> Option<R> {
+        let lane = self.hazards.lane();
+        // SAFETY: other code can run in `pin` only, and so under the pin.
+        let table = unsafe { self.table_by(&lane) };
+        let bucket = table.bucket(probe.position());
+        let header = bucket.load();
+        table.assert_held();
+        if header.is_moved() || header.is_mixed() {
+            let pinned = self.pin();
+            return self.get(&pinned, probe).map(read);
+        }
+        let Some(entry) = bucket.candidate(header, probe) else {
+            let valid = bucket.validate(header);
+            table.assert_held();
+            if valid.is_ok() {
+                return None;
+            }
+            let pinned = self.pin();
+            return self.get(&pinned, probe).map(read);
+        };
+        prefetch(self.codec().block(entry));
+        let pinned = self.pin();
+        // A plain header does not repeat: if the bucket still has this one, the entry is in the map, under the pin.
+        // SAFETY: as just said.
+        if bucket.validate(header).is_ok() && unsafe { probe.is(entry) } {
+            return Some(read(entry));
+        }
+        self.get(&pinned, probe).map(read)
     }
 
     /// The table behind `table`, which was had by the lane, protected as well. `None`: the map has moved on.

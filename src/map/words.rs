@@ -154,11 +154,14 @@ impl Lent {
 // SAFETY: the only blocks of this codec are lent words, which are plain memory.
 unsafe impl Codec for Words {
     const OWNS: bool = false;
-    const UNPINNED: bool = true;
 
     #[inline]
     fn position(&self, key: u64) -> u64 {
         key
+    }
+
+    fn block(&self, _entry: Pair) -> *const u8 {
+        core::ptr::null()
     }
 
     unsafe fn dispose(&self, allocator: &Allocator, block: *mut Link, _kind: u8) {
@@ -174,6 +177,8 @@ unsafe impl Codec for Words {
 pub(crate) struct Word(pub(super) u64);
 
 impl Probe for Word {
+    const EXACT: bool = true;
+
     #[inline(always)]
     fn position(&self) -> u64 {
         self.0

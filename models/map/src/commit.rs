@@ -2,7 +2,7 @@
 
 use crate::check::contents;
 use crate::scenario::{Codec, Mutant, Op};
-use crate::state::{ABSENT, Act, Attempt, Header, IN_NODE, Life, Node, Pc, fault};
+use crate::state::{ABSENT, Act, Attempt, Header, IN_NODE, Life, Node, fault};
 use crate::step::{Done, Step};
 
 impl Step<'_> {
@@ -15,7 +15,11 @@ impl Step<'_> {
             Act::Clear => h.with_valid(0),
             Act::Claim => return h.with_claim(true),
             Act::Unclaim => return h.with_claim(false),
-            Act::SwapLane => h.with_lane_swapped(th.hit - 1, self.sc.cells),
+            Act::BringHome => {
+                return h.with_lane_swapped(h.any_borrower().expect("a cell with the spare lane"));
+            }
+            Act::SwapLane if !h.can_swap(th.hit - 1) => h.with_spare_taken(th.hit - 1),
+            Act::SwapLane => h.with_lane_swapped(th.hit - 1),
             Act::InsertInCell | Act::NodeToCell => h.with_valid(h.valid() | own),
             Act::CellToCell => h.with_valid(h.valid() & !hit | own),
             Act::CellToNode | Act::EraseCell => h.with_valid(h.valid() & !hit),
@@ -77,11 +81,12 @@ impl Step<'_> {
         }
         self.th().node = 0;
         match th.act {
-            Act::Claim => {
-                self.th().claimed = true;
-                self.th().h = next;
-                self.th().act = Act::SwapLane;
-                self.th().pc = Pc::WriteLane;
+            Act::Claim | Act::BringHome => {
+                let th = self.th();
+                th.claimed = true;
+                th.h = next;
+                th.taken = Default::default();
+                self.use_free_lane();
                 Ok(())
             }
             Act::Unclaim => {

@@ -1,6 +1,6 @@
 //! The header word of a bucket.
 
-/// The one word that decides: flags, valid bits of the cells, the lane of each cell, and a tag that is a
+/// The one word that decides: flags, valid bits of the cells, which cell has the spare lane, and a tag that is a
 /// version (plain) or a node and a count of the changes under it (mixed).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Header(pub u32);
@@ -16,7 +16,7 @@ impl Header {
     const VALID: u32 = 4;
     const TAG: u32 = 8;
     const COUNT: u32 = 16;
-    const LANES: u32 = 24;
+    const LENT: u32 = 24;
 
     pub fn is(self, flag: u32) -> bool {
         self.0 & flag != 0
@@ -67,19 +67,43 @@ impl Header {
         Self(self.0 & !Self::MIXED).with_count(0)
     }
 
-    /// The value word of a cell. The identity is stored as zero.
+    /// The value word of a cell: its own, which has the number after its own, or the spare one, 0.
     pub fn lane(self, cell: u8) -> u8 {
-        (self.0 >> (Self::LANES + 2 * u32::from(cell)) & 3) as u8 ^ cell
+        if self.lent() == cell + 1 { 0 } else { cell + 1 }
     }
 
-    /// The value word that none of the `cells` cells has.
-    pub fn free_lane(self, cells: u8) -> u8 {
-        (0..=cells).fold(0, |all, lane| all ^ lane) ^ (0..cells).fold(0, |all, cell| all ^ self.lane(cell))
+    /// The value word that no cell has.
+    pub fn free_lane(self) -> u8 {
+        self.lent()
     }
 
-    pub fn with_lane_swapped(self, cell: u8, cells: u8) -> Self {
-        let change = u32::from(self.lane(cell) ^ self.free_lane(cells));
-        Self(self.0 ^ change << (Self::LANES + 2 * u32::from(cell)))
+    /// The cell that has the spare lane, from 1.
+    fn lent(self) -> u8 {
+        (self.0 >> Self::LENT & 3) as u8
+    }
+
+    pub fn can_swap(self, cell: u8) -> bool {
+        self.lent() == 0 || self.lent() == cell + 1
+    }
+
+    /// The cell that has the spare lane, if it is valid.
+    pub fn borrower(self) -> Option<u8> {
+        self.lent().checked_sub(1).filter(|&cell| self.has_cell(cell))
+    }
+
+    /// As `borrower`, valid or not.
+    pub fn any_borrower(self) -> Option<u8> {
+        self.lent().checked_sub(1)
+    }
+
+    pub fn with_lane_swapped(self, cell: u8) -> Self {
+        debug_assert!(self.can_swap(cell));
+        Self(self.0 ^ u32::from(cell + 1) << Self::LENT)
+    }
+
+    /// The spare lane becomes this cell's, whoever has it.
+    pub fn with_spare_taken(self, cell: u8) -> Self {
+        Self(self.0 & !(3 << Self::LENT) | u32::from(cell + 1) << Self::LENT)
     }
 }
 
@@ -91,7 +115,7 @@ impl std::fmt::Debug for Header {
         for (flag, name) in [(Self::FROZEN, "F"), (Self::MOVED, "M"), (Self::CLAIMED, "C")] {
             f.write_str(if self.is(flag) { name } else { "" })?;
         }
-        write!(f, " valid={:b} lanes={}{}{} ", self.valid(), self.lane(0), self.lane(1), self.lane(2))?;
+        write!(f, " valid={:b} lent={} ", self.valid(), self.lent())?;
         match self.node() {
             Some(node) => write!(f, "node{node}+{}", self.count()),
             None => write!(f, "v{}", self.tag()),

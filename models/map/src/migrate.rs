@@ -182,8 +182,7 @@ impl Step<'_> {
                 if *key == FREE {
                     *key = RESERVED;
                     self.th().got |= 1 << th.i;
-                    self.th().pc =
-                        if self.sc.has(Mutant::FillNotRechecked) { Pc::KidWrite } else { Pc::KidCheck };
+                    self.th().pc = Pc::KidCheck;
                     return Ok(());
                 }
                 match (th.i + 1..self.sc.cells).find(|c| th.got >> c & 1 == 0) {

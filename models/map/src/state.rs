@@ -118,7 +118,7 @@ impl State {
             s.headers[bucket] = match (free, h.node()) {
                 (Some(cell), _) => {
                     s.words[bucket].keys[usize::from(cell)] = entry.key;
-                    s.words[bucket].lanes[usize::from(cell)] = entry.value;
+                    s.words[bucket].lanes[usize::from(h.lane(cell))] = entry.value;
                     let h = h.with_valid(h.valid() | 1 << cell);
                     if h.is(Header::MIXED) { h } else { h.with_tag(1) }
                 }

@@ -152,6 +152,7 @@ impl Step<'_> {
             Pc::Reserve => self.reserve(),
             Pc::Recheck => self.recheck(),
             Pc::WriteLane => self.write_lane(),
+            Pc::ReadSpare => self.read_spare(),
             Pc::WriteKey => self.write_key(),
             Pc::TakeLane | Pc::TakeKey => self.take(),
             Pc::BuildNode => self.build_node(),

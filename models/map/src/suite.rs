@@ -19,7 +19,18 @@ pub fn commit() -> Vec<Scenario> {
         s("hot-key", 1, &[1], &[&[Upsert(0)], &[Upsert(0)], &[Upsert(0)]]).present(&[0]),
         s("mixed", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Get(2)]]).present(&[0, 2]),
         s("mixed-and-back", 1, &[1], &[&[Erase(2), Insert(2)], &[Upsert(0)], &[Get(2)]]).present(&[0, 2]),
-        s("lanes", 2, &[1], &[&[Insert(2), Upsert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]])
+        s(
+            "lanes",
+            2,
+            &[1],
+            &[&[Insert(2), Upsert(2), Erase(2), Insert(2), Upsert(0), Erase(2)], &[Insert(2)], &[Get(0)]],
+        )
+        .present(&[0]),
+        s("spare-lane", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Upsert(2)], &[Get(0), Get(2)]])
+            .present(&[0, 2]),
+        s("spare-lane-erase", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Erase(0), Insert(0)], &[Get(2)]])
+            .present(&[0, 2]),
+        s("spare-lane-mixed", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Insert(2), Upsert(0)], &[Get(0)]])
             .present(&[0]),
         s("key-zero", 1, &[1], &[&[Insert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).cell_less(0),
         s("entries", 1, &[1], &[&[Insert(0)], &[Upsert(0)], &[Get(0)]]).present(&[0]).entries(),
@@ -44,7 +55,7 @@ pub fn commit() -> Vec<Scenario> {
         s("first-mixed-erase", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(0)], &[Get(0)]])
             .present(&[0, 2])
             .first()
-            .counts(2),
+            .counts(3),
         s("first-entries", 1, &[1], &[&[Upsert(0)], &[Upsert(0)], &[Erase(0)]])
             .present(&[0])
             .entries()
@@ -57,7 +68,7 @@ pub fn commit() -> Vec<Scenario> {
         s("first-growth-mixed", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)]])
             .present(&[0, 2])
             .first()
-            .counts(2),
+            .counts(3),
         s("first-shrink", 2, &[2, 1], &[&[Resize], &[Upsert(0)], &[Insert(1)]]).present(&[0]).first(),
         // Maps of words, which begin without a pin.
         s("words", 2, &[1], &[&[Upsert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).present(&[0]).words(),
@@ -76,7 +87,7 @@ pub fn commit() -> Vec<Scenario> {
         s("words-repeat-writers", 1, &[1], &[&[Upsert(0)], &[Upsert(1), Upsert(0)], &[Get(0)]])
             .present(&[0, 1])
             .words()
-            .counts(2),
+            .counts(3),
         s("words-growth", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Get(0)]]).present(&[0, 1]).words(),
         s("words-growth-writers", 2, &[1, 2], &[&[Resize], &[Upsert(0)], &[Erase(0)]])
             .present(&[0, 1])
@@ -171,7 +182,7 @@ pub fn deep() -> Vec<Scenario> {
         s("words-mixed-deep", 1, &[1], &[&[Erase(0), Insert(0)], &[Upsert(2)], &[Upsert(0)], &[Get(2)]])
             .present(&[0, 2])
             .words()
-            .counts(2),
+            .counts(3),
         s("words-whole", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)], &[Get(0)]])
             .present(&[0])
             .words(),

@@ -28,6 +28,8 @@ pub enum Pc {
     /// The lane of a cell is only known from a header loaded after the reservation.
     Recheck,
     WriteLane,
+    /// Reads what another cell has in the spare lane.
+    ReadSpare,
     WriteKey,
     /// Reads of a whole cell, for an entry that goes elsewhere or is reported.
     TakeLane,
@@ -77,6 +79,8 @@ pub enum Act {
     /// The free lane becomes this thread's, or is given back.
     Claim,
     Unclaim,
+    /// Under a claim: another cell's value, which is in the spare lane, goes to that cell's own lane.
+    BringHome,
     /// A new value in the claimed lane.
     SwapLane,
     /// A new value in the reserved cell instead of the old one's, or in the node.
@@ -96,7 +100,7 @@ pub enum Act {
 impl Act {
     /// Ends the operation.
     pub fn is_change(self) -> bool {
-        !matches!(self, Self::None | Self::Claim | Self::Unclaim)
+        !matches!(self, Self::None | Self::Claim | Self::BringHome | Self::Unclaim)
     }
 
     pub fn uses_cell(self) -> bool {
@@ -105,8 +109,8 @@ impl Act {
 
     /// Leaves the node as it is.
     pub fn keeps_node(self) -> bool {
-        use Act::{CellToCell, Claim, EraseCell, InsertInCell, SwapLane, Unclaim};
-        matches!(self, InsertInCell | Claim | Unclaim | SwapLane | CellToCell | EraseCell)
+        use Act::{BringHome, CellToCell, Claim, EraseCell, InsertInCell, SwapLane, Unclaim};
+        matches!(self, InsertInCell | Claim | BringHome | Unclaim | SwapLane | CellToCell | EraseCell)
     }
 }
 

@@ -15,7 +15,7 @@ impl Step<'_> {
     pub fn is_simple(&self, h: Header) -> bool {
         let unpinned = self.s.threads[self.t].unpinned && !self.sc.has(Mutant::FirstInMixedUnpinned);
         let in_frozen = self.sc.has(Mutant::FirstInFrozen) && !h.is(Header::MOVED);
-        let room = h.count() + 1 < self.sc.count_max || self.sc.has(Mutant::FirstOnSpent);
+        let room = h.count() + 2 < self.sc.count_max || self.sc.has(Mutant::FirstOnSpent);
         (!h.is(Header::FROZEN) || in_frozen) && (!h.is(Header::MIXED) || !unpinned && room)
     }
 

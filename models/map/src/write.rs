@@ -26,9 +26,6 @@ impl Step<'_> {
         let first = th.attempt == Attempt::First;
         if first && th.hit == IN_NODE {
             self.anew();
-        } else if first && in_cell && th.h.is(Header::CLAIMED) && self.sc.has(Mutant::FirstTakesClaimed) {
-            self.th().act = Act::Claim;
-            self.to_cas();
         } else if let Op::Erase(_) = self.op() {
             self.th().act = if in_cell { Act::EraseCell } else { Act::EraseInNode };
             if in_cell && self.sc.has(Mutant::CellFreedBeforeCas) {
@@ -41,16 +38,8 @@ impl Step<'_> {
             let fresh = self.fresh();
             self.words()?.lanes[lane] = fresh;
             return self.done();
-        } else if in_cell && !th.h.is(Header::CLAIMED) && !self.sc.has(Mutant::LaneNotClaimed) {
-            // A change of its own, from exactly this header: the entry stays where it was found.
-            self.th().act = Act::Claim;
-            self.to_cas();
-        } else if in_cell && (th.claimed || self.sc.has(Mutant::LaneNotClaimed)) {
-            self.th().act = Act::SwapLane;
-            self.th().pc = Pc::WriteLane;
-        } else if first && in_cell {
-            // The lane is claimed, and the first attempt has no other way.
-            self.anew();
+        } else if in_cell && th.claimed && self.can_swap() {
+            self.use_free_lane();
         } else if fits && th.cell != 0 {
             self.use_cell();
         } else if fits {
@@ -58,6 +47,28 @@ impl Step<'_> {
         } else {
             self.without_cell();
         }
+        Ok(())
+    }
+
+    /// Whether the free lane can be that of the cell with the entry.
+    pub fn can_swap(&self) -> bool {
+        let th = &self.s.threads[self.t];
+        th.h.can_swap(th.hit - 1) || self.sc.has(Mutant::SpareLaneTaken)
+    }
+
+    /// The lane is claimed. It takes the new value, after it has been left by another cell's where need be.
+    pub fn use_free_lane(&mut self) {
+        let can_swap = self.can_swap();
+        let th = self.th();
+        th.act = if can_swap { Act::SwapLane } else { Act::BringHome };
+        th.pc = if can_swap { Pc::WriteLane } else { Pc::ReadSpare };
+    }
+
+    pub fn read_spare(&mut self) -> Done {
+        let value = self.words()?.lanes[0];
+        let th = self.th();
+        th.taken[0].value = value;
+        th.pc = Pc::WriteLane;
         Ok(())
     }
 
@@ -77,7 +88,7 @@ impl Step<'_> {
                 self.th().i = next;
                 self.th().pc = Pc::Reserve;
             }
-            None if first => self.anew(),
+            None if first && self.th().hit == 0 => self.anew(),
             None if waits => self.try_cell(0),
             None => self.without_cell(),
         }
@@ -175,13 +186,33 @@ impl Step<'_> {
 
     /// No cell is to be had: the node takes the entry.
     pub fn without_cell(&mut self) {
-        if self.th().attempt == Attempt::First {
-            return self.anew();
-        }
+        let first = self.th().attempt == Attempt::First;
+        let takes_claimed = first && self.sc.has(Mutant::FirstTakesClaimed);
         let fits = self.fits_a_cell();
         let full = (1 << self.sc.cells) - 1;
+        let can_swap = (1..IN_NODE).contains(&self.th().hit) && self.can_swap();
+        let invalid = self.sc.has(Mutant::InvalidCellBroughtHome);
+        let unclaimed = self.sc.has(Mutant::LaneNotClaimed);
         let th = self.th();
         th.i = 0;
+        let in_cell = (1..IN_NODE).contains(&th.hit);
+        let borrower = if invalid { th.h.any_borrower() } else { th.h.borrower() };
+        if in_cell
+            && (can_swap || borrower.is_some())
+            && (th.claimed || !th.h.is(Header::CLAIMED) || unclaimed || takes_claimed)
+        {
+            if th.claimed || unclaimed {
+                self.use_free_lane();
+            } else {
+                // A change of its own, from exactly this header: the entry stays where it was found.
+                th.act = Act::Claim;
+                self.to_cas();
+            }
+            return;
+        }
+        if first {
+            return self.anew();
+        }
         match th.hit {
             0 => th.act = Act::InsertInNode,
             IN_NODE if fits && th.h.valid() == full => {
@@ -198,12 +229,14 @@ impl Step<'_> {
     pub fn write_lane(&mut self) -> Done {
         let th = *self.th();
         let fresh = self.fresh();
-        let lane = match th.act {
-            Act::SwapLane => th.h.free_lane(self.sc.cells),
-            _ => th.h.lane(th.cell - 1),
+        let (lane, value) = match th.act {
+            Act::SwapLane if !th.h.can_swap(th.hit - 1) => (0, fresh),
+            Act::SwapLane => (th.h.free_lane(), fresh),
+            Act::BringHome => (th.h.free_lane(), th.taken[0].value),
+            _ => (th.h.lane(th.cell - 1), fresh),
         };
-        self.words()?.lanes[usize::from(lane)] = fresh;
-        if th.act == Act::SwapLane {
+        self.words()?.lanes[usize::from(lane)] = value;
+        if matches!(th.act, Act::SwapLane | Act::BringHome) {
             self.to_cas();
         } else {
             self.th().pc = Pc::WriteKey;

@@ -102,13 +102,17 @@ impl<T: Elements> BlobMap<T> {
         match &self.inner {
             Inner::Words(map) => map.words.engine.get_word(map.word(key)).map(|pair| read(value_in(&pair))),
             Inner::Keyed(map) => {
-                let pinned = map.engine.pin();
-                find_key(map, &pinned, key).map(|value| read((&raw const value).cast()))
+                let elements = &map.entries().shape.elements;
+                // SAFETY: entries that the map shows to the predicate are readable under its pin.
+                let is = |entry| elements.equal(unsafe { key_of(map.entries(), entry) }, key);
+                map.get_unpinned(elements.hash(key), is).map(|value| read((&raw const value).cast()))
             }
             Inner::Entries(map) => {
-                let pinned = map.engine.pin();
-                // SAFETY: readable under the pin.
-                find(map, &pinned, key).map(|entry| read(unsafe { map.entries().value_of(entry) }))
+                let hash = map.entries().shape.elements.hash(key);
+                // SAFETY: as above.
+                let is = |entry| unsafe { is_of(map.entries(), entry, hash, key) };
+                // SAFETY: as above.
+                map.read(hash, is, |entry| read(unsafe { map.entries().value_of(entry) }))
             }
         }
     }

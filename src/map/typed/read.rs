@@ -19,9 +19,10 @@ where
     where
         K: Borrow<Q>,
     {
-        let pinned = self.raw.engine.pin();
-        // SAFETY: readable under the pin.
-        self.find(&pinned, key).map(|entry| read(unsafe { self.value(entry) }))
+        // SAFETY: entries that the map shows to the predicate are readable under its pin.
+        let is = |entry| unsafe { self.key(entry) }.borrow() == key;
+        // SAFETY: as above.
+        self.raw.read(self.hash(key), is, |entry| read(unsafe { self.value(entry) }))
     }
 
     /// A clone of the value of `key`.
@@ -58,6 +59,6 @@ where
     where
         K: Borrow<Q>,
     {
-        self.find(&self.raw.engine.pin(), key).is_some()
+        self.with(key, |_| ()).is_some()
     }
 }
