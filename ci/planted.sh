@@ -34,9 +34,9 @@ sub rung {
     if ($rung =~ m{^ci/([a-z]+)\.sh(.*)$}) {
         return "ci/$1.sh, which is not there" unless -x "ci/$1.sh";
         @names = map { [split /:+/] } split " ", $2 if $1 eq "loom" || $1 eq "miri";
-    } elsif ($rung =~ /^cargo test --quiet (?:--test (\w+)|--(lib))((?: \w+)*)$/) {
+    } elsif ($rung =~ /^cargo test --quiet (?:--test (\w+)|--(lib))((?: [\w:]+)*)$/) {
         my $file = $1 // $2;
-        @names = map { [$file, $_] } split " ", $3;
+        @names = map { [$file, (split /::/)[-1]] } split " ", $3;
         @names = ([$file]) unless @names;
     } else { return "something else" }
     for (@names) {
