@@ -17,6 +17,7 @@ use conex::ffi::map::*;
 use conex::ffi::map_all::*;
 use conex::ffi::queue::*;
 use conex::ffi::shared::*;
+use conex::ffi::shared_place::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
 use conex::ffi::version::*;

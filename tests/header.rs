@@ -20,6 +20,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Guards", "guard"),
     ("Hazard pointers", "hazard"),
     ("Shared values", "shared"),
+    ("Shared values: places", "shared_place"),
     ("Stack", "stack"),
     ("Queue", "queue"),
     ("Queue: many elements, and waiting", "queue_batch"),

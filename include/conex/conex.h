@@ -732,9 +732,6 @@ CONEX_API conex_status conex_hazard_retire_node(
 /** A reference to a shared value; made by `conex_ref_new`, and by loads. */
 typedef struct conex_ref conex_ref;
 
-/** A place for a reference; made by `conex_shared_new`. */
-typedef struct conex_shared conex_shared;
-
 /**
  * Makes `*to`, which is uninitialised. Returns 0, or a negative `conex_status` that the operation then returns, with
  * nothing changed. It must not unwind. It runs on the thread that called the operation, and may call every function of
@@ -835,6 +832,16 @@ CONEX_API conex_status conex_ref_release(struct conex_ref *ref);
  */
 CONEX_API conex_status conex_ref_count(const struct conex_ref *ref, size_t *count);
 
+/* =========================================================================================================
+ * Shared values: places
+ *
+ * A place for a reference. Its functions may be called by any number of threads at the same time, but destroy; each takes
+ * effect at one moment during its call.
+ * ====================================================================================================== */
+
+/** A place for a reference; made by `conex_shared_new`. */
+typedef struct conex_shared conex_shared;
+
 /**
  * Makes a place.
  *
@@ -848,7 +855,7 @@ CONEX_API conex_status conex_ref_count(const struct conex_ref *ref, size_t *coun
  *
  * Progress: lock-free if the process allocator is; allocates.
  */
-CONEX_API conex_status conex_shared_new(conex_domain *domain, struct conex_ref *first, struct conex_shared **out);
+CONEX_API conex_status conex_shared_new(conex_domain *domain, conex_ref *first, struct conex_shared **out);
 
 /**
  * Destroys a place, and releases what it holds.
@@ -874,7 +881,7 @@ CONEX_API conex_status conex_shared_destroy(struct conex_shared *shared);
  * Progress: lock-free: repeats when the place has changed, or another thread counted at the same moment; does not
  * allocate. May call drop and retire functions of the domain on this thread.
  */
-CONEX_API conex_status conex_shared_load(const struct conex_shared *shared, struct conex_ref **out);
+CONEX_API conex_status conex_shared_load(const struct conex_shared *shared, conex_ref **out);
 
 /**
  * Puts a reference into the place, and releases what was there.
@@ -889,7 +896,7 @@ CONEX_API conex_status conex_shared_load(const struct conex_shared *shared, stru
  *
  * Progress: as `conex_ref_release`.
  */
-CONEX_API conex_status conex_shared_store(const struct conex_shared *shared, struct conex_ref *next);
+CONEX_API conex_status conex_shared_store(const struct conex_shared *shared, conex_ref *next);
 
 /**
  * Puts a reference into the place, and gives out what was there.
@@ -905,10 +912,7 @@ CONEX_API conex_status conex_shared_store(const struct conex_shared *shared, str
  *
  * Progress: wait-free; does not allocate.
  */
-CONEX_API conex_status conex_shared_exchange(
-        const struct conex_shared *shared,
-        struct conex_ref *next,
-        struct conex_ref **old);
+CONEX_API conex_status conex_shared_exchange(const struct conex_shared *shared, conex_ref *next, conex_ref **old);
 
 /**
  * Puts a reference into the place if that holds `expected`: the same value, not an equal one.
@@ -929,9 +933,9 @@ CONEX_API conex_status conex_shared_exchange(
  */
 CONEX_API conex_status conex_shared_compare_exchange(
         const struct conex_shared *shared,
-        const struct conex_ref *expected,
-        struct conex_ref *next,
-        struct conex_ref **actual);
+        const conex_ref *expected,
+        conex_ref *next,
+        conex_ref **actual);
 
 /* =========================================================================================================
  * Stack

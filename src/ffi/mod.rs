@@ -31,6 +31,7 @@ pub mod map_write;
 pub mod queue;
 pub mod queue_batch;
 pub mod shared;
+pub mod shared_place;
 pub mod stack;
 pub mod status;
 pub mod version;

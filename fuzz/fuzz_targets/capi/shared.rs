@@ -8,6 +8,7 @@ use std::ptr::{null, null_mut};
 use conex::ffi::domain::*;
 use conex::ffi::element::*;
 use conex::ffi::shared::*;
+use conex::ffi::shared_place::*;
 use conex::ffi::status::conex_status::{self, *};
 
 use crate::world::*;
