@@ -41,8 +41,9 @@ pub struct conex_element {
     pub ctx: *mut c_void,
 }
 
-/// Gives `size` bytes aligned to `align` (a power of two), or NULL; memory that is not so aligned is given back at once
-/// and counts as NULL. Called from any thread that uses the container, at the same time too. It must not unwind.
+/// Gives `size` bytes aligned to `align`, or NULL; memory that is not so aligned is given back at once and counts as
+/// NULL. The alignment is a power of two: that of the elements or 128 bytes in most cases, but 4096 or more for the chunks
+/// of a stack. Called from any thread that uses the container, at the same time too. It must not unwind.
 pub type conex_alloc_fn =
     Option<unsafe extern "C-unwind" fn(size: usize, align: usize, ctx: *mut c_void) -> *mut c_void>;
 
