@@ -71,7 +71,9 @@ fn map() {
     wrong("history map\n1 2 update 5 = - 1\n3 4 replace 5 9 = -\n");
     ok("history map\n1 2 insert 5 1 = -\n3 9 clear 5 =\n4 5 get 5 = 1\n6 7 get 5 = -\n");
     wrong("history map\n1 2 insert 5 1 = -\n3 4 clear 5 =\n5 6 get 5 = 1\n"); // not cleared
-    ok("history map\n1 2 insert 5 1 = -\n3 4 retain_even 5 =\n5 6 insert_one 5 2 = 1\n7 8 retain_even 5 =\n9 10 get 5 = 2\n");
+    ok(
+        "history map\n1 2 insert 5 1 = -\n3 4 retain_even 5 =\n5 6 insert_one 5 2 = 1\n7 8 retain_even 5 =\n9 10 get 5 = 2\n",
+    );
     wrong("history map\n1 2 insert 5 1 = -\n3 9 retain_even 5 =\n4 5 upsert 5 2 = 1\n10 11 get 5 = -\n"); // not the value it saw
     wrong("history map\n1 2 insert 5 1 = -\n3 4 remove_one 5 = 1\n5 6 remove_one 5 = 1\n");
     ok("history map\n1 2 insert 5 1 = -\n3 4 get 6 = -\n"); // keys do not matter to each other
