@@ -18,6 +18,7 @@ everything=$(basename -s .mutant -a $mutants/*.mutant)
 table=$rig/planted.table
 
 # check MUTANT... : whether they fit. plant MUTANT FOLDER : plants one there.
+# shellcheck disable=SC2016 # Perl
 perl_text='
 use strict; use warnings;
 sub text { local $/; open my $f, "<", $_[0] or return undef; my $text = <$f>; $text }
@@ -104,7 +105,6 @@ esac
 named=" $* "
 
 work=$rig/planted
-original=$PWD
 jobs=${CONEX_JOBS:-$(nproc 2>/dev/null || echo 1)}
 rm -rf "$work"
 mkdir -p "$work/claims" "$work/answers"
@@ -189,6 +189,7 @@ one() {
     else
         word=killed
         # A mutant that does not compile says nothing of the rung.
+        # shellcheck disable=SC2016 # a text
         ! grep -q 'could not compile `conex`' "$work/$1/out.txt" || word=UNFIT
     fi
     case $word in
