@@ -37,7 +37,7 @@
 //!
 //! - (1) the Release half of the exchange that puts a pointer into a place → (2) the Acquire load that finds it there: the
 //!   value as it was made.
-//! - (3) the Release subtraction of a reference → (4) the Acquire fence of who took the count to 0: every use of the value
+//! - (3) the Release subtraction of a reference → (4) the Acquire load of who took the count to 0: every use of the value
 //!   before its end; and the taking out of every place before the retirement.
 //! - (3) → (5) the Acquire load that finds 0: the taking out of the place is seen by the next look at it, so that each
 //!   round of a load stands for a change.
