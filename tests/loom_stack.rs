@@ -63,7 +63,10 @@ fn push_and_push() {
 /// The record of a thread that has ended goes to one of two newcomers, and with it a cache of nodes.
 #[test]
 fn a_record_has_one_heir() {
-    loom::model(|| {
+    // One preemption lets the two meet; two take minutes.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(1);
+    model.check(|| {
         let stack = stack();
         let push = |n| {
             let stack = stack.clone();
