@@ -32,7 +32,7 @@ files() {
     done
 }
 more() {
-    case $default_domain in *" $1 "*) echo -Zmiri-ignore-leaks ;; esac
+    case $default_domain in *" $1 "*) printf "%s " -Zmiri-ignore-leaks ;; esac
     # Races are what these are for: each load finds the latest word and the clock is Miri's own, so that the steps are the same each time.
     case $1 in handovers) echo -Zmiri-disable-weak-memory-emulation ;; *) echo -Zmiri-disable-isolation ;; esac
 }
