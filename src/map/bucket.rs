@@ -21,14 +21,8 @@ use super::header::Header;
 use super::node::Node;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Cells of a bucket. One under loom, whose state space does not forgive; two in the models that need them.
-pub(super) const CELLS: usize = if cfg!(all(loom, conex_small)) {
-    2
-} else if cfg!(loom) {
-    1
-} else {
-    7
-};
+/// Cells of a bucket. One under loom, whose state space does not forgive.
+pub(super) const CELLS: usize = if cfg!(loom) { 1 } else { 7 };
 /// Value words of a bucket.
 pub(super) const LANES: usize = CELLS + 1;
 /// The lane that is no cell's own.

@@ -16,7 +16,7 @@ use crate::mem::Allocator;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Cells in the map itself.
-pub(super) const NEAR: usize = if cfg!(any(loom, miri, conex_small)) { 4 } else { 16 };
+pub(super) const NEAR: usize = if cfg!(any(loom, miri)) { 4 } else { 16 };
 /// Chunks of further cells, each as large as all before it together.
 const CHUNKS: usize = 12;
 

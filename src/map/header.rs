@@ -43,7 +43,7 @@ const ADDRESS_MASK: u64 = ((1 << 48) - 1) & !FLAGS;
 const COUNT_SHIFT: u32 = 48;
 const COUNT_MAX: u64 = if cfg!(loom) {
     1
-} else if cfg!(any(miri, conex_small)) {
+} else if cfg!(miri) {
     5
 } else {
     COUNT_MASK

@@ -1,24 +1,16 @@
 //! The engine in loom: every interleaving of small programs on tiny tables, within the preemption bound.
 //!
-//! Buckets have one cell and two lanes here (two and three in [`cells`]), tables two buckets and more, chunks one. Positions
+//! Buckets have one cell and two lanes here, tables two buckets and more, chunks one. Positions
 //! are chosen, not hashed: those with the top bit clear are in bucket 0 of a table of two.
 //!
 //! A pin is a fence, which hides what an operation's own orderings are for. So threads either run under one pin, as in a
 //! session ([`spawn`]), or without any ([`spawn_unpinned`]).
 
-#[cfg(not(conex_small))]
 mod bucket;
-#[cfg(conex_small)]
-mod cells;
-#[cfg(not(conex_small))]
 mod count;
-#[cfg(not(conex_small))]
 mod frees;
-#[cfg(not(conex_small))]
 mod migration;
-#[cfg(not(conex_small))]
 mod parked;
-#[cfg(not(conex_small))]
 mod unpinned;
 
 use std::vec::Vec;

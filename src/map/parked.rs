@@ -108,7 +108,7 @@ impl Parked {
     }
 
     /// Takes out every table and calls `each` with it.
-    fn take(&self, mut each: impl FnMut(NonNull<Table>)) {
+    pub(super) fn take(&self, mut each: impl FnMut(NonNull<Table>)) {
         for list in &self.lists {
             // Relaxed: a hint, as in `bytes`.
             if list.load(Ordering::Relaxed).is_null() {

@@ -48,7 +48,7 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 /// How many blocks an operation disposes of, and up to half as many more if they are the last of their chain.
 pub(super) const SHARE: u64 = if cfg!(loom) {
     1
-} else if cfg!(any(miri, conex_small)) {
+} else if cfg!(miri) {
     2
 } else {
     64

@@ -8,7 +8,6 @@ use conex::ffi::guard::*;
 use conex::ffi::hazard::*;
 use conex::ffi::map::*;
 use conex::ffi::queue::*;
-use conex::ffi::shared::*;
 use conex::ffi::shared_place::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;

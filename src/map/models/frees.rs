@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::map::bucket::Bucket;
-use crate::map::header::{Header, NodeChange};
+use crate::map::header::NodeChange;
 use crate::map::node::Node;
 use crate::map::unpinned::Elsewhere;
 

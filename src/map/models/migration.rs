@@ -1,7 +1,6 @@
 //! Migrations: helpers beside helpers, and beside readers and writers of what moves.
 
 use super::*;
-use crate::map::table::Table;
 use crate::sync::Ordering;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::map::parked::Parked;
-use crate::map::table::Table;
+use crate::map::table::{MIN_LOG2, Table};
 
 /// A table that was parked because a slot named it is retired when that thread has moved on, by one side or the other.
 #[test]

@@ -17,7 +17,7 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
 pub(super) type Slot = CachePadded<AtomicPtr<c_void>>;
 
 /// How many blocks wait for a scan, beside two for each hazard pointer.
-const SLACK: usize = if cfg!(any(loom, miri, conex_small)) { 2 } else { 64 };
+const SLACK: usize = if cfg!(any(loom, miri)) { 2 } else { 64 };
 
 /// The kind of a block: bit 0 is [`Retired::IN_NODE`], bit 1 the phase that it is counted in.
 pub(super) const PHASE_SHIFT: u32 = 1;

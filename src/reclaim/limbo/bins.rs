@@ -12,7 +12,7 @@ use crate::reclaim::ready::SHARE;
 use crate::sync::{AtomicUsize, Ordering, fence, yield_now};
 
 /// An open stack is sealed when it reaches a multiple of this many blocks …
-const BATCH: u64 = if cfg!(any(loom, miri, conex_small)) { 2 } else { 64 };
+const BATCH: u64 = if cfg!(any(loom, miri)) { 2 } else { 64 };
 /// … or of this many bytes.
 const BATCH_BYTES: u64 = 32 * 1024;
 
