@@ -25,6 +25,14 @@ fn model(program: impl Fn() + Sync + Send + 'static) {
     builder.check(program);
 }
 
+/// For long programs, whose interleavings would take minutes: one preemption less than the others.
+fn long_model(program: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = 10_000;
+    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
+    builder.check(program);
+}
+
 /// Never reached: a model that waits for it would be stopped by loom before.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -66,7 +74,7 @@ fn retire_against_sweep() {
 fn barrier_against_a_thread_that_retires() {
     static MINE: AtomicUsize = AtomicUsize::new(0);
     static THEIRS: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|| {
         MINE.store(0, Ordering::SeqCst);
         THEIRS.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
@@ -90,7 +98,7 @@ fn barrier_against_a_thread_that_retires() {
 #[test]
 fn barrier_against_a_sweep_that_finds_no_slot() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let guard = domain.enter();
@@ -122,7 +130,7 @@ fn a_reader_keeps_what_it_reads() {
         unsafe { count(ptr, ctx) };
     }
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|| {
         FREED.store(0, Ordering::SeqCst);
         let block = std::sync::Arc::new(Block { freed: AtomicBool::new(false) });
         let ptr = std::sync::Arc::as_ptr(&block).cast_mut();
@@ -155,7 +163,7 @@ fn a_reader_keeps_what_it_reads() {
 #[test]
 fn seal_against_seal() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let other = {
@@ -235,11 +243,7 @@ fn drop_of_a_container_against_flush() {
 #[test]
 fn a_ready_chain_is_shared() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 10_000;
-    // A long program: one preemption less than the others.
-    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
-    builder.check(|| {
+    long_model(|| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         // Three batches: with the third one the first is ready.
