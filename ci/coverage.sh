@@ -77,10 +77,12 @@ done
 
 began "the figures"
 "$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
-# One program after the other, and a line counts if one has run it: the same function is another one in another program.
+# One program after the other, and a line counts if one has run it: the same function is another one in another program. Models
+# have nothing in them in this build.
 # shellcheck disable=SC2016,SC2086 # the inner shell's; words
 { cat "$rig/coverage-programs.txt" && printf '%s\n' $programs; } |
-    xargs -P "$(nproc)" -I '{}' sh -c '"$0" export "$1" -instr-profile="$2/all.profdata" --format=lcov --sources src >"$2/$(basename "$1").lcov" 2>/dev/null' \
+    xargs -P "$(nproc)" -I '{}' sh -c 'to=$2/$(basename "$1"); "$0" export "$1" -instr-profile="$2/all.profdata" --format=lcov --sources src >"$to.lcov" 2>"$to.err" ||
+        grep -q "no coverage data found" "$to.err" || { cat "$to.err" && exit 1; }' \
         "$tools/llvm-cov" '{}' "$out"
 cat "$out"/*.lcov >"$rig/coverage.lcov"
 awk -v ffi_least=$ffi_least -v core_least=$core_least '

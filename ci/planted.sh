@@ -1,13 +1,14 @@
 #!/bin/sh
 # Tests the tests: bugs are planted in a copy of the library, one at a time, and the rung that each names must fail on it.
-#   ci/planted.sh             a sample, which depends on the commit: as many as fit into CONEX_SECONDS, 100 unless told
+#   ci/planted.sh             a sample, which depends on the commit: as many as are begun within CONEX_SECONDS, 60 unless told
 #   ci/planted.sh --all       all of them
 #   ci/planted.sh --rest      those of them that the last run has no verdict on
 #   ci/planted.sh NAME...     those
 #   ci/planted.sh --fit       plants none: says whether each fits one place of the code and names a test that is there
 # Fails when a mutant survives, does not compile, or no longer fits the code; and when a rung fails without any mutant.
 # The mutants are files of cpp-tests/planted/mutants: the rung, the file, the text to replace and its replacement. One that has
-# a line "survives: WHY" is known to survive its rung: it must fit and compile, and is not run unless it is named.
+# a line "survives: WHY" is known to survive its rung: it must fit and compile, and is not run unless it is named. A rung that
+# does not end is stopped, which proves the bug only where a line "hangs: WHY" says so.
 # CONEX_PASSED names rungs that have just passed, which then need not be run without a mutant. CONEX_JOBS says how many
 # mutants are run at once.
 . "$(dirname "$0")/rig.lib.sh"
@@ -97,7 +98,7 @@ shuffled() {
 limit=
 case ${1:-} in
     --all | --rest) names=$everything ;;
-    "") if [ "$tier" = soak ]; then names=$everything; else names=$(shuffled) limit=${CONEX_SECONDS:-100}; fi ;;
+    "") if [ "$tier" = soak ]; then names=$everything; else names=$(shuffled) limit=${CONEX_SECONDS:-60}; fi ;;
     *) names=$* ;;
 esac
 [ "${1:-}" = --rest ] || : >"$table"
@@ -127,19 +128,23 @@ prepare() {
     fi
 }
 
-# run PLACE RUNG : a rung in one of the copies; a hang is a failure too.
+# How long a rung may take, and how long it should without a mutant.
+longest=120
+soon=60
+# run PLACE RUNG : a rung in one of the copies. 124 if it did not end.
 run() {
-    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout 120 sh -c "$2") >"$work/$1/out.txt" 2>&1
+    (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout $longest sh -c "$2") >"$work/$1/out.txt" 2>&1
 }
 
 # What a rung says without any mutant: one that fails anyway proves nothing. It is tried beside the mutants.
 answer() { echo "$work/answers/$(echo "$1" | sha256sum | cut -c 1-16)"; }
-# ask RUNG : has it tried, unless it has just passed, as far as its commit tier goes.
+# ask RUNG : has it tried, unless it has just passed, as far as its commit tier goes. (A bare return would give what the caller
+# found before the call, and end the worker.)
 ask() {
     case $1 in
         "ci/loom.sh lib:"*) ;;
         "CONEX_SEEDS=1 ci/miri.sh handovers"* | ci/loom.sh* | ci/park.sh* | ci/bounds.sh*)
-            case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return ;; esac ;;
+            case " ${CONEX_PASSED:-} " in *" $(echo "$1" | sed -n 's,^\(CONEX_SEEDS=1 \)*ci/\([a-z]*\)\.sh.*,\2,p') "*) return 0 ;; esac ;;
     esac
     echo "$1" >>"$work/rungs"
 }
@@ -152,8 +157,11 @@ prove() {
             n=$((n + 1))
             by=$(sed -n "${n}p" "$work/rungs")
             [ ! -e "$(answer "$by")" ] || continue
+            sound_begin=$(date +%s)
             if run sound "$by"; then
                 echo yes >"$(answer "$by")"
+                took=$(($(date +%s) - sound_begin))
+                [ $took -le $soon ] || say "'$by' takes $took s without any mutant: more than $soon" >&2
             else
                 cat "$work/sound/out.txt"
                 say "'$by' fails without any mutant" >&2
@@ -184,10 +192,16 @@ one() {
     if [ -n "$why" ]; then
         word=survives
         run "$1" "cargo check --quiet --lib" || word=UNFIT
-    elif run "$1" "$by"; then
-        word=SURVIVED
     else
-        word=killed
+        status=0
+        run "$1" "$by" || status=$?
+        if [ $status = 0 ]; then
+            word=SURVIVED
+        elif [ $status != 124 ] || [ -n "$(field "$2" hangs)" ]; then
+            word=killed
+        else
+            word=HANGS
+        fi
         # A mutant that does not compile says nothing of the rung.
         # shellcheck disable=SC2016 # a text
         ! grep -q 'could not compile `conex`' "$work/$1/out.txt" || word=UNFIT
@@ -195,6 +209,7 @@ one() {
     case $word in
         survives) say "$2 survives, as is known: $why" ;;
         UNFIT) cat "$work/$1/out.txt" && say "$2 does not compile" >&2 ;;
+        HANGS) cat "$work/$1/out.txt" && say "$2: '$by' did not end in $longest s, and nothing says that it should not: no proof" >&2 ;;
         *) say "$2: $word by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$2.mutant")" ;;
     esac
     verdict "$2" $word
@@ -223,10 +238,11 @@ for n in $(seq "$jobs"); do
     worker "$n" &
     workers="$workers $!"
 done
-# shellcheck disable=SC2086 # words
-wait $workers
+early=
+for pid in $workers; do wait "$pid" || early=yes; done
 : >"$work/over"
-wait $prover
+wait $prover || early=yes
+[ -z "$early" ] || { say "something of it has ended before its time" >&2 && exit 1; }
 while read -r name word; do
     if [ "$word" = killed ] && grep -q no "$(answer "$(field "$name" rung)")" 2>/dev/null; then word=UNSOUND; fi
     echo "$name $word"
