@@ -25,12 +25,22 @@ fn model(program: impl Fn() + Sync + Send + 'static) {
     builder.check(program);
 }
 
-/// For long programs, whose interleavings would take minutes: one preemption less than the others.
-fn long_model(program: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 10_000;
-    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
-    builder.check(program);
+/// For long programs of two threads, whose interleavings would take minutes: one preemption less than the others, but from
+/// either beginning. The first thread has run when the other begins, or is to give way to it first, if it gets true.
+fn long_model(program: impl Fn(bool) + Sync + Send + Copy + 'static) {
+    for other_first in [false, true] {
+        let mut builder = loom::model::Builder::new();
+        builder.max_branches = 10_000;
+        builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
+        builder.check(move || program(other_first));
+    }
+}
+
+/// At the place of a long model where the other thread may come first.
+fn let_first(other: bool) {
+    if other {
+        thread::yield_now();
+    }
 }
 
 /// Never reached: a model that waits for it would be stopped by loom before.
@@ -51,7 +61,7 @@ fn retire(domain: &Domain, freed: &'static AtomicUsize) {
 #[test]
 fn retire_against_sweep() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|other_first| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         // A full batch: the limbo is on the dirty list, and its stack is empty.
@@ -61,6 +71,7 @@ fn retire_against_sweep() {
             let domain = domain.clone();
             thread::spawn(move || retire(&domain, &FREED))
         };
+        let_first(other_first);
         domain.flush();
         other.join().unwrap();
         domain.barrier(LONG).unwrap();
@@ -74,7 +85,7 @@ fn retire_against_sweep() {
 fn barrier_against_a_thread_that_retires() {
     static MINE: AtomicUsize = AtomicUsize::new(0);
     static THEIRS: AtomicUsize = AtomicUsize::new(0);
-    long_model(|| {
+    long_model(|other_first| {
         MINE.store(0, Ordering::SeqCst);
         THEIRS.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
@@ -82,6 +93,7 @@ fn barrier_against_a_thread_that_retires() {
             let domain = domain.clone();
             thread::spawn(move || retire(&domain, &THEIRS))
         };
+        let_first(other_first);
         // Of these two one completes a batch, whatever the other thread does, and one may stay in the open.
         retire(&domain, &MINE);
         retire(&domain, &MINE);
@@ -98,7 +110,7 @@ fn barrier_against_a_thread_that_retires() {
 #[test]
 fn barrier_against_a_sweep_that_finds_no_slot() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    long_model(|| {
+    long_model(|other_first| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let guard = domain.enter();
@@ -110,6 +122,7 @@ fn barrier_against_a_sweep_that_finds_no_slot() {
             let domain = domain.clone();
             thread::spawn(move || domain.flush())
         };
+        let_first(other_first);
         domain.barrier(LONG).unwrap();
         assert_eq!(FREED.load(Ordering::SeqCst), 5);
         other.join().unwrap();
@@ -130,7 +143,7 @@ fn a_reader_keeps_what_it_reads() {
         unsafe { count(ptr, ctx) };
     }
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    long_model(|| {
+    long_model(|other_first| {
         FREED.store(0, Ordering::SeqCst);
         let block = std::sync::Arc::new(Block { freed: AtomicBool::new(false) });
         let ptr = std::sync::Arc::as_ptr(&block).cast_mut();
@@ -147,6 +160,7 @@ fn a_reader_keeps_what_it_reads() {
                 drop(guard);
             })
         };
+        let_first(other_first);
         let found = shared.swap(std::ptr::null_mut(), Ordering::AcqRel);
         let ctx = std::ptr::from_ref(&FREED).cast_mut().cast();
         // SAFETY: unlinked by the swap; `free` uses the block, which the model keeps, and a static.
@@ -163,7 +177,7 @@ fn a_reader_keeps_what_it_reads() {
 #[test]
 fn seal_against_seal() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    long_model(|| {
+    long_model(|other_first| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let other = {
@@ -173,6 +187,7 @@ fn seal_against_seal() {
                 retire(&domain, &FREED);
             })
         };
+        let_first(other_first);
         retire(&domain, &FREED);
         other.join().unwrap();
         domain.barrier(LONG).unwrap();
@@ -243,7 +258,7 @@ fn drop_of_a_container_against_flush() {
 #[test]
 fn a_ready_chain_is_shared() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    long_model(|| {
+    long_model(|other_first| {
         FREED.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         // Three batches: with the third one the first is ready.
@@ -254,6 +269,7 @@ fn a_ready_chain_is_shared() {
             let domain = domain.clone();
             thread::spawn(move || drop(domain.enter()))
         };
+        let_first(other_first);
         domain.barrier(LONG).unwrap();
         assert_eq!(FREED.load(Ordering::SeqCst), 6);
         other.join().unwrap();

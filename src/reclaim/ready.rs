@@ -202,3 +202,87 @@ impl Ready {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use std::sync::Arc;
+
+    use loom::cell::UnsafeCell;
+    use loom::thread;
+
+    use super::*;
+
+    /// Three slots at two places, and what they stand for. Loom ends a model in which a cell is used by two threads without
+    /// an order between them.
+    struct Slots {
+        ready: Ready,
+        slots: [Slot; 3],
+        cells: [UnsafeCell<u32>; 3],
+    }
+
+    // SAFETY: that is what the models are for.
+    unsafe impl Send for Slots {}
+    // SAFETY: as above.
+    unsafe impl Sync for Slots {}
+
+    impl Slots {
+        fn new(put: usize) -> Arc<Self> {
+            let slots = Arc::new(Self {
+                ready: Ready::new(),
+                slots: core::array::from_fn(|_| Slot::new()),
+                cells: core::array::from_fn(|_| UnsafeCell::new(0)),
+            });
+            for slot in &slots.slots[..put] {
+                // SAFETY: nobody else's. Nothing asks for the limbo that it does not have.
+                unsafe { slots.ready.put(slot) };
+            }
+            slots
+        }
+
+        /// Takes a slot, if there is one, and uses what it stands for.
+        fn take(&self, from: usize) -> Option<*const Slot> {
+            let slot = self.ready.take(from)?;
+            let at = self.slots.iter().position(|each| ptr::eq(each, slot)).expect("one of ours");
+            // SAFETY: the slot is ours; loom sees to it that this is so.
+            self.cells[at].with_mut(|cell| unsafe { *cell += 1 });
+            Some(slot)
+        }
+
+        /// As a thread does that disposes of a share of a chain.
+        fn take_and_put(&self, from: usize) {
+            if let Some(slot) = self.take(from) {
+                // SAFETY: taken just now.
+                unsafe { self.ready.put(slot) };
+            }
+        }
+    }
+
+    fn model(put: usize, each: impl Fn(&Slots) + Sync + Send + Copy + 'static) {
+        loom::model(move || {
+            let slots = Slots::new(put);
+            let other = {
+                let slots = slots.clone();
+                thread::spawn(move || each(&slots))
+            };
+            each(&slots);
+            other.join().unwrap();
+            // Each is there, once.
+            let mut left = core::iter::from_fn(|| slots.take(0)).collect::<Vec<_>>();
+            left.sort_unstable();
+            left.dedup();
+            assert_eq!(left.len(), put);
+        });
+    }
+
+    /// Two threads at one slot: who takes it sees what was done with it before it was put back.
+    #[test]
+    fn a_slot_comes_with_what_was_done_with_it() {
+        model(1, |slots| slots.take_and_put(0));
+    }
+
+    /// Two slots share a place: so do those that are put on top of others, or are put back.
+    #[test]
+    fn slots_of_one_place_are_put_back() {
+        model(3, |slots| slots.take_and_put(0));
+    }
+}

@@ -32,7 +32,7 @@ pub(super) const AGAIN: usize = 2;
 pub(super) const RESERVED: *mut Link = ptr::without_provenance_mut(1);
 
 impl Slot {
-    pub(super) fn new() -> Self {
+    pub(in crate::reclaim) fn new() -> Self {
         Self {
             chain: AtomicPtr::new(ptr::null_mut()),
             next: AtomicPtr::new(ptr::null_mut()),
