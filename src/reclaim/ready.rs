@@ -283,6 +283,9 @@ mod tests {
     /// Two slots share a place: so do those that are put on top of others, or are put back.
     #[test]
     fn slots_of_one_place_are_put_back() {
-        model(3, |slots| slots.take_and_put(0));
+        model(3, |slots| {
+            slots.take_and_put(0);
+            slots.take_and_put(0);
+        });
     }
 }
