@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -324,4 +325,37 @@ fn owning_keys_of_words_are_copied_and_dropped_once() {
             }
         }
     }
+}
+
+/// While a value is being made the map grows, so that its maker is not asked where it was: the value is made once all the same,
+/// and is the map's.
+#[test]
+fn a_value_is_made_once_though_the_map_grows_meanwhile() {
+    struct Growing<'a>(*mut conex_map, &'a Owner, &'a Owner, Cell<u32>);
+    unsafe extern "C-unwind" fn make(value: *mut c_void, ctx: *mut c_void) -> i32 {
+        let Growing(map, keys, values, made) = unsafe { &*ctx.cast::<Growing<'_>>() };
+        made.set(made.get() + 1);
+        for n in 100..200 {
+            let (key, value) = (keys.make(n), values.make(n));
+            assert_eq!(unsafe { conex_map_insert(*map, at(&key), 16, at(&value), null_mut()) }, CONEX_OK);
+            keys.end(key);
+        }
+        unsafe { value.cast::<[usize; 2]>().write(values.make(7)) };
+        0
+    }
+    let (keys, values) = (Owner::new(), Owner::new());
+    let map = new(&owners(&keys, &values));
+    let growing = Growing(map, &keys, &values, Cell::new(0));
+    let (key, mut out) = (keys.make(1), [0_usize; 2]);
+    let ctx = std::ptr::from_ref(&growing).cast_mut().cast();
+    let status = unsafe { conex_map_get_or_insert(map, at(&key), 16, Some(make), ctx, to(&mut out)) };
+    assert_eq!((status, Owner::read(&out), growing.3.get()), (CONEX_OK, 7, 1));
+    values.end(out);
+    assert_eq!(len(map), 101);
+    assert_eq!(unsafe { conex_map_get(map, at(&key), 16, to(&mut out)) }, CONEX_OK);
+    assert_eq!(Owner::read(&out), 7);
+    values.end(out);
+    keys.end(key);
+    assert_eq!(unsafe { conex_map_destroy(map) }, CONEX_OK);
+    assert_eq!((keys.live.load(Ordering::SeqCst), values.live.load(Ordering::SeqCst)), (0, 0));
 }
