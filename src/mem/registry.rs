@@ -150,3 +150,48 @@ impl<T> Drop for Registry<T> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use std::sync::Arc;
+
+    use loom::cell::UnsafeCell;
+    use loom::thread;
+
+    use super::*;
+
+    /// What only the owner of the record uses. Loom ends a model in which two threads do without an order between them.
+    struct Uses(UnsafeCell<u32>);
+
+    // SAFETY: that is what the model is for.
+    unsafe impl Send for Uses {}
+    // SAFETY: as above.
+    unsafe impl Sync for Uses {}
+
+    fn take_and_give_back(registry: &Registry<Uses>) {
+        let record = registry.take(|| Uses(UnsafeCell::new(0)));
+        // SAFETY: the record is ours; loom sees to it that this is so.
+        record.value.0.with_mut(|uses| unsafe { *uses += 1 });
+        record.give_back();
+    }
+
+    /// Two threads at one free record: one gets it, the other one waits for nobody, and who gets it next sees what was done
+    /// with it.
+    #[test]
+    fn a_record_has_one_owner_at_a_time() {
+        loom::model(|| {
+            let registry = Arc::new(Registry::new());
+            take_and_give_back(&registry);
+            let other = {
+                let registry = registry.clone();
+                thread::spawn(move || take_and_give_back(&registry))
+            };
+            take_and_give_back(&registry);
+            other.join().unwrap();
+            assert!(registry.len() <= 2);
+            // SAFETY: nobody else is there.
+            let uses = registry.iter().map(|record| record.value.0.with(|uses| unsafe { *uses }));
+            assert_eq!(uses.sum::<u32>(), 3);
+        });
+    }
+}
