@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures which lines of the library its tests run: Rust's tests, the churn of all operations through the C functions, the
-# C and C++ programs of cpp-tests/unit and cpp-tests/abuse, and tests/park, which goes through the retries.
+# C and C++ programs of cpp-tests/unit, cpp-tests/abuse and cpp-tests/life, and tests/park, which goes through the retries.
 #   ci/coverage.sh
 # Fails when the C layer or the core falls below what is demanded here. Prints every file, and the lines that were not run;
 # those that no test can run are listed in ci/coverage.exceptions, each with the reason, and not counted.
@@ -16,7 +16,8 @@ tools=$(dirname "$(llvm)")
 out=$rig/coverage
 rm -rf "$out"
 mkdir -p "$out"
-LLVM_PROFILE_FILE="$out/%p-%m.profraw"
+# A child of fork has its parent's number, so the processes of a program share their files.
+LLVM_PROFILE_FILE="$out/%4m.profraw"
 export LLVM_PROFILE_FILE
 began() { say "after $(($(date +%s) - start)) s: $*"; }
 start=$(date +%s)
@@ -74,6 +75,10 @@ for file in cpp-tests/unit/c_*.c cpp-tests/unit/guard_domain.cpp cpp-tests/unit/
     program "$name" $compile -O1 -g -Iinclude -Icpp-tests -- "$file"
     quietly "$out/$name"
 done
+for name in fork fork_session thread_exit static_exit; do
+    program "life-$name" g++ -std=c++17 -O1 -g -Iinclude -- "cpp-tests/life/$name.cpp"
+    quietly "$out/life-$name" $(case $name in fork) echo 30 ;; thread_exit) echo 100 ;; esac)
+done
 
 began "the figures"
 "$tools/llvm-profdata" merge -sparse "$out"/*.profraw -o "$out/all.profdata"
@@ -92,7 +97,7 @@ awk -v ffi_least=$ffi_least -v core_least=$core_least '
         next
     }
     # Unit tests, models and the hooks of tests/park are not the library.
-    /^SF:/ { file = substr($0, 4); sub(".*/src/", "src/", file); counts = file !~ /(models|tests|sync\/step)\.rs$/ }
+    /^SF:/ { file = substr($0, 4); sub(".*/src/", "src/", file); counts = file ~ /^src\// && file !~ /(models|tests|sync\/step)\.rs$/ }
     /^DA:/ && counts { split(substr($0, 4), part, ","); if (!((file, part[1]) in count) || part[2] > count[file, part[1]]) count[file, part[1]] = part[2] + 0 }
     END {
         for (place in count) {

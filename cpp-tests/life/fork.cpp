@@ -131,7 +131,7 @@ conex_domain_stats stats(conex_domain* domain) {
         CHECK(conex_domain_barrier(of, 60'000'000'000u) == CONEX_OK);
     }
     CHECK(conex_domain_destroy(own_domain) == CONEX_OK);
-    _exit(0);
+    life::end_child();
 }
 
 } // namespace
@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
             CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
             enough = true;
             beside.join();
-            _exit(0);
+            life::end_child();
         }
         int status = 0;
         CHECK(waitpid(pid, &status, 0) == pid);

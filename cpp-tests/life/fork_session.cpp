@@ -24,7 +24,7 @@ void in_child(Body body) {
     if (child == 0) {
         alarm(60);
         body();
-        _exit(0);
+        life::end_child();
     }
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child);
@@ -166,7 +166,7 @@ void callbacks(conex_domain* domain, bool hazard) {
         retire(domain, 100);
         CHECK(conex_domain_barrier(domain, kLong) == CONEX_OK); // what vanished with the other thread is not waited for
         CHECK(g_called >= 100);
-        _exit(0);
+        life::end_child();
     }
     go = true;
     other.join();
