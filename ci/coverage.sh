@@ -77,6 +77,7 @@ for file in cpp-tests/unit/c_*.c cpp-tests/unit/guard_domain.cpp cpp-tests/unit/
 done
 for name in fork fork_session thread_exit static_exit; do
     program "life-$name" g++ -std=c++17 -O1 -g -Iinclude -- "cpp-tests/life/$name.cpp"
+    # shellcheck disable=SC2046 # nothing, or a number
     quietly "$out/life-$name" $(case $name in fork) echo 30 ;; thread_exit) echo 100 ;; esac)
 done
 

@@ -261,3 +261,30 @@ fn holds_any_layout() {
     nothing.push(());
     assert_eq!((nothing.pop(), nothing.pop(), nothing.pop()), (Some(()), Some(()), None));
 }
+
+/// Elements of a kilobyte, few of which share a chunk, come and go in bursts, so that there are always chunks of which only a node
+/// or two are in use: none is used anew before it is free.
+#[test]
+fn large_elements_come_out_as_they_went_in() {
+    let stack = fresh::<[u64; 128]>();
+    let mut model = Vec::new();
+    let mut random = 1_u64;
+    let mut draw = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for round in 0..scaled(2_000) as u64 {
+        for n in 0..draw(60) {
+            stack.push([round << 32 | n; 128]);
+            model.push(round << 32 | n);
+        }
+        for _ in 0..draw(60) {
+            let expected = model.pop().map(|value| [value; 128]);
+            assert_eq!(stack.pop(), expected);
+        }
+    }
+    while let Some(value) = model.pop() {
+        assert_eq!(stack.pop(), Some([value; 128]));
+    }
+    assert!(stack.is_empty());
+}
