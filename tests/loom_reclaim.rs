@@ -7,6 +7,9 @@
 
 #![cfg(loom)]
 
+#[path = "common/models.rs"]
+mod models;
+
 use std::alloc::Layout;
 use std::ffi::c_void;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -17,31 +20,7 @@ use conex::{Allocator, Domain, Map, Options};
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicPtr;
 use loom::thread;
-
-/// As `loom::model`, with room for the rounds of a barrier.
-fn model(program: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 10_000;
-    builder.check(program);
-}
-
-/// For long programs of two threads, whose interleavings would take minutes: one preemption less than the others, but from
-/// either beginning. The first thread has run when the other begins, or is to give way to it first, if it gets true.
-fn long_model(program: impl Fn(bool) + Sync + Send + Copy + 'static) {
-    for other_first in [false, true] {
-        let mut builder = loom::model::Builder::new();
-        builder.max_branches = 10_000;
-        builder.preemption_bound = builder.preemption_bound.map(|bound| bound.saturating_sub(1));
-        builder.check(move || program(other_first));
-    }
-}
-
-/// At the place of a long model where the other thread may come first.
-fn let_first(other: bool) {
-    if other {
-        thread::yield_now();
-    }
-}
+use models::{let_first, long_model, model};
 
 /// Never reached: a model that waits for it would be stopped by loom before.
 const LONG: Duration = Duration::from_secs(3600);

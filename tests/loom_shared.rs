@@ -5,6 +5,9 @@
 //! Run by `ci/loom.sh`.
 
 #![cfg(loom)]
+
+#[path = "common/models.rs"]
+mod models;
 #![allow(clippy::undocumented_unsafe_blocks, reason = "the allocator of tests/park")]
 
 #[path = "park/heap.rs"]
@@ -16,13 +19,7 @@ use conex::{AtomicRef, Domain, Ref};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
-
-/// As `loom::model`, with room for the end of a domain, which waits for those who collect in it.
-fn model(program: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 10_000;
-    builder.check(program);
-}
+use models::{let_first, long_model, model};
 
 /// A value whose reads and end loom watches, and which is counted.
 struct Value {
@@ -57,7 +54,7 @@ fn value(domain: &Domain, number: u32, live: &'static AtomicUsize) -> Option<Ref
 #[test]
 fn load_against_store() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|other_first| {
         LIVE.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
@@ -68,6 +65,7 @@ fn load_against_store() {
                 assert!((1..=2).contains(&seen.get()));
             })
         };
+        let_first(other_first);
         place.store(value(&domain, 2, &LIVE));
         reader.join().unwrap();
         drop(place);
@@ -79,7 +77,7 @@ fn load_against_store() {
 #[test]
 fn load_against_store_and_flush() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
+    long_model(|other_first| {
         LIVE.store(0, Ordering::SeqCst);
         let domain = Domain::new().unwrap();
         let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
@@ -87,6 +85,7 @@ fn load_against_store_and_flush() {
             let place = place.clone();
             thread::spawn(move || drop(place.load()))
         };
+        let_first(other_first);
         place.store(None);
         for _ in 0..3 {
             domain.flush();

@@ -89,7 +89,7 @@ conex_domain_stats stats(conex_domain* domain) {
 }
 
 [[noreturn]] void child(conex_domain* domain, All& shared) {
-    alarm(120); // a child that hangs is killed, which the parent sees
+    alarm(30); // a child that hangs is killed, which the parent sees
     CHECK(stats(domain).guards == 0);
     shared.use(domain, std::uint64_t{9} << 40, 1'000);
     // What the parent's threads held back is given up; from now on memory is flat.

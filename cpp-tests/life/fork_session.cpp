@@ -22,7 +22,7 @@ void in_child(Body body) {
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(60);
+        alarm(30);
         body();
         life::end_child();
     }
@@ -134,7 +134,7 @@ void forks(void*, void*) {
         const pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
-            alarm(60);
+            alarm(30);
             g_child = true;
         } else {
             int status = 0;
