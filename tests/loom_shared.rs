@@ -5,13 +5,12 @@
 //! Run by `ci/loom.sh`.
 
 #![cfg(loom)]
-
-#[path = "common/models.rs"]
-mod models;
 #![allow(clippy::undocumented_unsafe_blocks, reason = "the allocator of tests/park")]
 
 #[path = "park/heap.rs"]
 mod heap;
+#[path = "common/models.rs"]
+mod models;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
