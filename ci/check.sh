@@ -15,9 +15,9 @@ lint() {
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }
 
-commit="lint guarantees bounds boxed model park asan memory life linearizability suspend valgrind fuzz tsan loom miri"
+commit="lint guarantees bounds boxed model park asan memory life linearizability suspend valgrind fuzz tsan loom miri planted"
 # The C++ unit and stress tests once more, with another compiler and under the sanitizers: minutes each.
-soak="$commit planted coverage preset-dev preset-clang preset-asan preset-tsan"
+soak="$commit coverage preset-dev preset-clang preset-asan preset-tsan"
 names=$*
 [ -n "$names" ] || names=$(if [ "$tier" = soak ]; then echo "$soak"; else echo "$commit"; fi)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests the tests: bugs are planted in a copy of the library, one at a time, and the rung that each names must fail on it.
-#   ci/planted.sh             a sample, which depends on the commit: as many as are begun within CONEX_SECONDS, 60 unless told
+#   ci/planted.sh             a sample, which depends on the commit: as many as are done within CONEX_SECONDS, 60 unless told, and 35 s more
 #   ci/planted.sh --all       all of them
 #   ci/planted.sh --rest      those of them that the last run has no verdict on
 #   ci/planted.sh NAME...     those
@@ -133,11 +133,21 @@ longest=120
 soon=60
 # What is built at a place for the first time takes longer, whatever is built there: other packages, or std for a sanitizer.
 first_build=600
+# How long what a sample has begun may go on.
+grace=35
+# late : whether a sample's time is up.
+late() { [ -n "$limit" ] && [ "$(date +%s)" -ge $((end + grace)) ]; }
 # run PLACE RUNG : a rung in one of the copies. 124 if it did not end.
 run() {
     built=$target/planted/$1/built-$(echo "$2" | sed 's/^\([A-Z_]*=[^ ]* \)*//; s,^ci/\([a-z]*\)\.sh.*,\1,; s/^cargo \([a-z]*\).*/\1/')
     longest_here=$longest
     if [ ! -e "$built" ]; then longest_here=$((longest + first_build)) && : >"$built"; fi
+    # A sample ends in time, whatever it has come to.
+    if [ -n "$limit" ]; then
+        left=$((end + grace - $(date +%s)))
+        [ $left -gt 0 ] || left=1
+        [ $longest_here -le $left ] || longest_here=$left
+    fi
     (cd "$work/$1/tree" && unset CONEX_REPORT CONEX_JOBS && CARGO_TARGET_DIR=$target/planted/$1 CONEX_TIER=commit timeout $longest_here sh -c "$2") >"$work/$1/out.txt" 2>&1
 }
 
@@ -167,6 +177,8 @@ prove() {
                 echo yes >"$(answer "$by")"
                 took=$(($(date +%s) - sound_begin))
                 [ $took -le $soon ] || [ "$longest_here" -gt $longest ] || say "'$by' takes $took s without any mutant: more than $soon" >&2
+            elif late; then
+                echo late >"$(answer "$by")"
             else
                 cat "$work/sound/out.txt"
                 say "'$by' fails without any mutant" >&2
@@ -204,6 +216,8 @@ one() {
             word=SURVIVED
         elif [ $status != 124 ] || [ -n "$(field "$2" hangs)" ]; then
             word=killed
+        elif late; then
+            word=late
         else
             word=HANGS
         fi
@@ -213,6 +227,7 @@ one() {
     fi
     case $word in
         survives) say "$2 survives, as is known: $why" ;;
+        late) say "$2: '$by' was not done in time" ;;
         UNFIT) cat "$work/$1/out.txt" && say "$2 does not compile" >&2 ;;
         HANGS) cat "$work/$1/out.txt" && say "$2: '$by' did not end in $longest_here s, and nothing says that it should not: no proof" >&2 ;;
         *) say "$2: $word by '$by' in $(($(date +%s) - begin)) s: $(sed -n '1s/^# //p' "$mutants/$2.mutant")" ;;
@@ -249,8 +264,9 @@ for pid in $workers; do wait "$pid" || early=yes; done
 wait $prover || early=yes
 [ -z "$early" ] || { say "something of it has ended before its time" >&2 && exit 1; }
 while read -r name word; do
-    if [ "$word" = killed ] && grep -q no "$(answer "$(field "$name" rung)")" 2>/dev/null; then word=UNSOUND; fi
-    echo "$name $word"
+    said=$(cat "$(answer "$(field "$name" rung)")" 2>/dev/null || true)
+    if [ "$word" = killed ] && [ "$said" = no ]; then word=UNSOUND; fi
+    if [ "$word" != late ] && [ "$said" != late ]; then echo "$name $word"; fi
 done <"$table" >"$work/judged"
 cp "$work/judged" "$table"
 

@@ -163,13 +163,22 @@ fn a_barrier_frees_what_an_ended_thread_had_named() {
 /// A table that a sweep has in its hands when the map is dropped goes with the map.
 #[test]
 fn a_map_is_dropped_while_its_domain_is_swept() {
+    /// Also when an assertion fails.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            // Relaxed: a wish, which need not be seen at once.
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let domain = Domain::new().unwrap();
     let ended = AtomicBool::new(false);
     let live = AtomicUsize::new(0);
     let counted = CountedAllocator(&live);
     thread::scope(|scope| {
+        let _end = End(&ended);
         scope.spawn(|| {
-            // Relaxed: a wish, which need not be seen at once.
+            // Relaxed: as above.
             while !ended.load(Ordering::Relaxed) {
                 domain.flush();
             }
@@ -188,8 +197,6 @@ fn a_map_is_dropped_while_its_domain_is_swept() {
             // Relaxed: who has freed for this map synchronised with the drop.
             assert_eq!(live.load(Ordering::Relaxed), 0, "round {round}");
         }
-        // Relaxed: as above.
-        ended.store(true, Ordering::Relaxed);
     });
 }
 
