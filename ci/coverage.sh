@@ -75,10 +75,10 @@ for file in cpp-tests/unit/c_*.c cpp-tests/unit/guard_domain.cpp cpp-tests/unit/
     program "$name" $compile -O1 -g -Iinclude -Icpp-tests -- "$file"
     quietly "$out/$name"
 done
-for name in fork fork_session thread_exit static_exit; do
-    program "life-$name" g++ -std=c++17 -O1 -g -Iinclude -- "cpp-tests/life/$name.cpp"
+for life in fork fork_session thread_exit static_exit; do
+    program "life-$life" g++ -std=c++17 -O1 -g -Iinclude -- "cpp-tests/life/$life.cpp"
     # shellcheck disable=SC2046 # nothing, or a number
-    quietly "$out/life-$name" $(case $name in fork) echo 30 ;; thread_exit) echo 100 ;; esac)
+    quietly "$out/life-$life" $(case $life in fork) echo 30 ;; thread_exit) echo 100 ;; esac)
 done
 
 began "the figures"

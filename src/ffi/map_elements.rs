@@ -203,15 +203,12 @@ impl<'a> Temp<'a> {
         self.large.map(NonNull::as_ptr).ok_or(CONEX_ERR_NO_MEMORY)
     }
 
-    pub(super) fn is_made(&self) -> bool {
-        self.live
-    }
-
     /// Whether the value has to be dropped with this.
     ///
     /// # Safety
     /// If so, there is one.
     pub(super) unsafe fn set_made(&mut self, live: bool) {
+        debug_assert_ne!(self.live, live, "made twice, or never");
         self.live = live;
     }
 

@@ -171,7 +171,6 @@ pub unsafe extern "C" fn conex_map_get_or_insert(
                 let mut made = made.borrow_mut();
                 let from = made.at()?;
                 // What is there is kept, and that is the end of it: nothing is made twice.
-                debug_assert!(!made.is_made());
                 // SAFETY: the header's contract for the callback; room for a value.
                 from_callback(unsafe { make(from.cast(), ctx) })?;
                 // SAFETY: constructed just now.
