@@ -141,9 +141,10 @@ late() { [ -n "$limit" ] && [ "$(date +%s)" -ge $((end + grace)) ]; }
 run() {
     built=$target/planted/$1/built-$(echo "$2" | sed 's/^\([A-Z_]*=[^ ]* \)*//; s,^ci/\([a-z]*\)\.sh.*,\1,; s/^cargo \([a-z]*\).*/\1/')
     longest_here=$longest
-    if [ ! -e "$built" ]; then longest_here=$((longest + first_build)) && : >"$built"; fi
-    # A sample ends in time, whatever it has come to.
-    if [ -n "$limit" ]; then
+    if [ ! -e "$built" ]; then
+        longest_here=$((longest + first_build)) && : >"$built"
+    elif [ -n "$limit" ]; then
+        # A sample ends in time, whatever it has come to.
         left=$((end + grace - $(date +%s)))
         [ $left -gt 0 ] || left=1
         [ $longest_here -le $left ] || longest_here=$left
