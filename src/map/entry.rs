@@ -19,7 +19,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::draft::Draft;
 use super::engine::{Engine, prefetch, prefetch_block};
 use super::hash::as_key_word;

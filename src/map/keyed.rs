@@ -21,7 +21,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::draft::Draft;
 use super::engine::{Engine, prefetch};
 use super::entry::{Entries, Entry, Shape};

@@ -152,6 +152,7 @@ mod once;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
 mod parked;
+mod plan;
 mod resize;
 mod room;
 mod scan;
@@ -159,6 +160,9 @@ mod table;
 mod typed;
 mod unpinned;
 mod words;
+
+/// Cells of a bucket. One under loom, whose state space does not forgive; `models/two_cells.rs` has a bucket of two.
+const CELLS: usize = if cfg!(loom) { 1 } else { 7 };
 
 pub use hash::{MapHasher, RandomState};
 pub use typed::{Decision, ExchangeError, InsertError, Map, MapStats, Updated};

@@ -11,6 +11,7 @@ mod count;
 mod frees;
 mod migration;
 mod parked;
+mod two_cells;
 mod unpinned;
 
 use std::vec::Vec;
@@ -18,7 +19,7 @@ use std::vec::Vec;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::words::{Word, Words};

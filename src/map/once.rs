@@ -1,7 +1,7 @@
 //! The common case of a change: one attempt, of an entry in a cell, with nobody else in the bucket.
 
 use super::bucket::{Bucket, Found, Pair, Place, Probe};
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::header::{Header, NodeChange};
 
 /// How an attempt at the common case ended.

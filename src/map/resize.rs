@@ -1,6 +1,6 @@
 //! When to grow, when to shrink, and by how much.
 
-use super::change::Change;
+use super::plan::Change;
 use super::engine::Engine;
 use super::memory::Codec;
 use super::room::Room;

@@ -27,7 +27,7 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;

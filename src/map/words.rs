@@ -7,7 +7,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe, WordProbe};
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::memory::{CODEC, Codec, Memory};

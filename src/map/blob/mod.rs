@@ -11,7 +11,7 @@ use self::shape::BlobShape;
 pub(crate) use self::shape::Elements;
 use self::target::{Kind, Target};
 use super::bucket::Pair;
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::draft::Draft;
 use super::entry::{Entries, Entry, EntryMap, Intent, Outcome, Shape};
 use super::hash::{has_its_own_key_word, word_of};
