@@ -6,6 +6,12 @@
 //! A pin is a fence, which hides what an operation's own orderings are for. So threads either run under one pin, as in a
 //! session ([`spawn`]), or without any ([`spawn_unpinned`]).
 
+//!
+//! Which thread is spawned is no matter of taste. loom runs the spawning one first, and comes back to a load only for a store
+//! that conflicts with the *last* access to the same word. A writer that has looked at each word before it stores there is
+//! the last itself, and hides all loads of a reader that ran before it: such a model finds nothing. So readers are spawned,
+//! and who changes what they read does not wait for them; or the model is run both ways.
+
 mod bucket;
 mod count;
 mod frees;

@@ -102,6 +102,10 @@ fn remove(bucket: &Bucket, key: Key) {
     assert!(matches!(attempt(bucket, key, Plan::Remove), Some(Change::Removed(_))));
 }
 
+fn fill(bucket: &Bucket) {
+    [A, B].into_iter().for_each(|key| store(bucket, key, 1));
+}
+
 /// Two threads at one bucket, which `prepare` fills; `check` gets what they answered. Twice, with either of them as the one that
 /// runs first: see the text of [`models`](super).
 fn race<R: 'static, S: 'static>(
@@ -159,17 +163,14 @@ fn a_cell_is_used_again() {
     );
 }
 
-/// An entry goes from cell to cell: a reader finds it in the one or in the other, and its values in order.
+/// An entry goes from cell to cell: a reader finds it in the one or in the other.
 #[test]
 fn an_entry_changes_its_cell() {
     race(
         |bucket| store(bucket, A, 1),
-        |bucket| [look(bucket, A), look(bucket, A)],
+        |bucket| look(bucket, A),
         |bucket| (2..4).for_each(|value| store(bucket, A, value)),
-        |_, [first, second], ()| {
-            let values = [Some(1), Some(2), Some(3)];
-            assert!(in_order(&values, [&first, &second]), "{first:?}, then {second:?}");
-        },
+        |_, a, ()| assert!(matches!(a, Err(Stale) | Ok(Some(1..4))), "A is {a:?}"),
     );
 }
 
@@ -195,7 +196,7 @@ fn a_glance_at_a_cell_that_is_used_again() {
 fn a_value_goes_home() {
     race(
         |bucket| {
-            [A, B].into_iter().for_each(|key| store(bucket, key, 1));
+            fill(bucket);
             store(bucket, A, 2);
         },
         |bucket| [look(bucket, A), look(bucket, B)],
@@ -212,7 +213,7 @@ fn a_value_goes_home() {
 fn two_for_the_lane_of_a_value_that_goes_home() {
     race(
         |bucket| {
-            [A, B].into_iter().for_each(|key| store(bucket, key, 1));
+            fill(bucket);
             store(bucket, A, 2);
         },
         |bucket| attempt(bucket, B, Plan::Store(3)).is_some(),
@@ -230,7 +231,7 @@ fn two_for_the_lane_of_a_value_that_goes_home() {
 fn a_value_that_goes_home_and_is_removed() {
     race(
         |bucket| {
-            [A, B].into_iter().for_each(|key| store(bucket, key, 1));
+            fill(bucket);
             store(bucket, A, 2);
         },
         |bucket| attempt(bucket, B, Plan::Store(3)).is_some(),
@@ -248,7 +249,7 @@ fn a_value_that_goes_home_and_is_removed() {
 fn the_spare_lane_of_a_reserved_cell() {
     race(
         |bucket| {
-            [A, B].into_iter().for_each(|key| store(bucket, key, 1));
+            fill(bucket);
             store(bucket, A, 2);
             remove(bucket, A);
         },
@@ -257,6 +258,28 @@ fn the_spare_lane_of_a_reserved_cell() {
         |bucket, c, b| {
             assert_eq!(look(bucket, C).unwrap(), c.then_some(5));
             assert_eq!(look(bucket, B).unwrap(), Some(if b { 3 } else { 1 }));
+        },
+    );
+}
+
+/// Who reserves a cell writes to the lane that it has in the newest header, not in one from before the cell was given back.
+#[test]
+fn the_lane_of_a_cell_that_was_given_back() {
+    race(
+        |bucket| {
+            fill(bucket);
+            store(bucket, A, 2);
+            remove(bucket, A);
+        },
+        |bucket| {
+            // The cell comes back with its own lane; the spare one is free for B if the cell is taken.
+            let plans = [(A, Plan::Store(3)), (A, Plan::Store(4)), (A, Plan::Remove), (B, Plan::Store(5))];
+            plans.into_iter().all(|(key, plan)| attempt(bucket, key, plan).is_some())
+        },
+        |bucket| attempt(bucket, C, Plan::Store(6)).is_some(),
+        |bucket, b, c| {
+            assert_eq!(look(bucket, B).unwrap(), Some(if b { 5 } else { 1 }));
+            assert_eq!(look(bucket, C).unwrap(), c.then_some(6));
         },
     );
 }
