@@ -77,7 +77,7 @@
 //! - (4) `set_next` (Release) → `next` (Acquire): the zeroed buckets and fields of the new table.
 //! - (5) the exchange of `current` (AcqRel) → its load (Acquire): a thread that begins with the new table sees all of its
 //!   buckets live.
-//! - (6) the additions to `done` and `mark` (AcqRel) → their loads: whoever finds a migration complete has seen MOVED
+//! - (6) the additions to `done` and `mark` (AcqRel), each to those after it: whoever finds a migration complete has seen MOVED
 //!   on every bucket, and passes it on by (5).
 //!
 //! - (7) the exchange that puts a chunk of counting cells in its place (Release) → its load (Acquire): the cells.

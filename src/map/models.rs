@@ -25,9 +25,9 @@ use std::vec::Vec;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::plan::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
+use super::plan::{Change, Plan};
 use super::words::{Word, Words};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Domain;

@@ -83,13 +83,22 @@ fn a_table_is_put_back_while_its_reader_moves_on() {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
-        // This thread's slot names the old table; another thread unlinks it.
-        get_word(&map, C);
-        let other = spawn_unpinned(&map, assist);
-        let lane = map.hazards.lane();
-        // SAFETY: used here only.
-        let moved_on = unsafe { map.table_by(&lane) }.log2() == 2;
-        other.join().unwrap();
+        let named = Arc::new(loom::sync::Notify::new());
+        let reader = {
+            let named = named.clone();
+            spawn_unpinned(&map, move |map| {
+                get_word(map, C);
+                // Its slot names the old table now. The other thread goes on first: see the text of the models.
+                named.notify();
+                thread::yield_now();
+                let lane = map.hazards.lane();
+                // SAFETY: used here only.
+                unsafe { map.table_by(&lane) }.log2() == 2
+            })
+        };
+        named.wait();
+        assist(&map);
+        let moved_on = reader.join().unwrap();
         assert!(!(moved_on && map.parked().any()), "nobody names it");
     });
 }

@@ -145,8 +145,9 @@ fn sight_of_a_key_that_leaves_its_cell() {
         let header = bucket.load();
         assert!(bucket.exchange(header, header.with_claim(true).after(header, NodeChange::Keep)));
         drop(pinned);
-        let reader =
-            spawn_unpinned(&map, |map| assert!(matches!(get_by_sight(map, A), Some(1 | 2)), "it is always there"));
+        let reader = spawn_unpinned(&map, |map| {
+            assert!(matches!(get_by_sight(map, A), Some(1 | 2)), "it is always there")
+        });
         add_word(&map, A, 1);
         reader.join().unwrap();
         assert_eq!(get_by_sight(&map, A), Some(2));
@@ -156,13 +157,10 @@ fn sight_of_a_key_that_leaves_its_cell() {
 /// What was seen in a cell that is used again is not taken for the entry.
 #[test]
 fn sight_of_a_cell_that_is_used_again() {
-    model_within_one(|| {
+    loom::model(|| {
         let map = map();
         add_word(&map, A, 1);
-        let reader = spawn_unpinned(&map, |map| {
-            assert!(matches!(get_by_sight(map, A), None | Some(1)));
-            assert!(matches!(get_by_sight(map, B), None | Some(2)));
-        });
+        let reader = spawn_unpinned(&map, |map| assert!(matches!(get_by_sight(map, A), None | Some(1))));
         remove_word(&map, A);
         add_word(&map, B, 2);
         reader.join().unwrap();
