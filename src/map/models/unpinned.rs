@@ -6,7 +6,7 @@ use crate::map::header::NodeChange;
 /// A thread that protects its table by a slot reads while the table is replaced: it is not retired under the reader.
 #[test]
 fn reader_while_the_table_is_replaced() {
-    model_within_one(|| {
+    loom::model(|| {
         let map = map();
         add_word(&map, C, 1);
         begin(&map, 1, 2);
@@ -24,7 +24,7 @@ fn reader_while_the_table_is_replaced() {
 /// The same with a writer.
 #[test]
 fn writer_while_the_table_is_replaced() {
-    model_within_one(|| {
+    loom::model(|| {
         let map = map();
         add_word(&map, C, 1);
         begin(&map, 1, 2);
@@ -43,7 +43,6 @@ fn writer_while_the_table_is_replaced() {
 fn reader_in_the_next_table() {
     // Two migrations: somewhat longer than loom expects.
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(1);
     model.max_branches = 4000;
     model.check(|| {
         let map = map();
