@@ -262,6 +262,22 @@ fn poison_comes_too_late() {
     });
 }
 
+/// A popper finds a new segment before its pusher has moved the tail. The pusher runs first, so that one preemption suffices.
+#[test]
+fn a_segment_behind_the_tail() {
+    explore(2, || {
+        let model = Model::new(1);
+        model.push(1);
+        let popper = spawn(&model, |model| {
+            model.pop();
+            model.pop();
+        });
+        model.push(2);
+        popper.join().unwrap();
+        model.check();
+    });
+}
+
 /// Two poppers after one element, and one that comes late.
 #[test]
 fn poppers() {

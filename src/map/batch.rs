@@ -4,7 +4,7 @@
 //! under way while the operations before are done: the hash of a key is computed, and its line asked for, [`AHEAD`]
 //! operations early.
 
-use super::change::{Change, Plan};
+use super::plan::{Change, Plan};
 use super::words::{Word, WordMap};
 use crate::mem::NoMemory;
 use crate::reclaim::Lane;

@@ -21,8 +21,7 @@ use super::header::Header;
 use super::node::Node;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Cells of a bucket. One under loom, whose state space does not forgive.
-pub(super) const CELLS: usize = if cfg!(loom) { 1 } else { 7 };
+pub(super) use super::CELLS;
 /// Value words of a bucket.
 pub(super) const LANES: usize = CELLS + 1;
 /// The lane that is no cell's own.

@@ -19,11 +19,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
-use super::change::{Change, Plan};
 use super::draft::Draft;
 use super::engine::{Engine, prefetch, prefetch_block};
 use super::hash::as_key_word;
 use super::memory::{CODEC, Codec};
+use super::plan::{Change, Plan};
 use crate::mem::{Allocator, NoMemory};
 use crate::options::Options;
 use crate::reclaim::{Link, Pinned};

@@ -21,11 +21,11 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
-use super::change::{Change, Plan};
 use super::draft::Draft;
 use super::engine::{Engine, prefetch};
 use super::entry::{Entries, Entry, Shape};
 use super::memory::{CODEC, Codec};
+use super::plan::{Change, Plan};
 use super::words::Lent;
 use crate::mem::{Allocator, NoMemory};
 use crate::options::Options;

@@ -171,13 +171,13 @@ impl<C: Codec> Engine<C> {
         }
         // Everything is handed out. Whoever it was handed to may never come back, so it is looked through from the
         // lowest group that is not known to be done.
-        // (6) Acquire: the MOVED bits below the mark.
-        let mark = progress.mark.load(Ordering::Acquire);
+        // Relaxed: what is below the mark is not looked at; the addition below acquires it.
+        let mark = progress.mark.load(Ordering::Relaxed);
         let end = groups.min(mark + chunk);
         for group in mark..end {
             self.migrate(pinned, table, next, group)?;
         }
-        // (6) AcqRel: as for `done`.
+        // (6) AcqRel: as for `done`. It follows all that has set what the load saw.
         progress.mark.fetch_max(end, Ordering::AcqRel);
         if end == groups {
             self.finish(pinned, table);

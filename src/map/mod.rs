@@ -77,7 +77,7 @@
 //! - (4) `set_next` (Release) → `next` (Acquire): the zeroed buckets and fields of the new table.
 //! - (5) the exchange of `current` (AcqRel) → its load (Acquire): a thread that begins with the new table sees all of its
 //!   buckets live.
-//! - (6) the additions to `done` and `mark` (AcqRel) → their loads: whoever finds a migration complete has seen MOVED
+//! - (6) the additions to `done` and `mark` (AcqRel), each to those after it: whoever finds a migration complete has seen MOVED
 //!   on every bucket, and passes it on by (5).
 //!
 //! - (7) the exchange that puts a chunk of counting cells in its place (Release) → its load (Acquire): the cells.
@@ -152,6 +152,7 @@ mod once;
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod pages;
 mod parked;
+mod plan;
 mod resize;
 mod room;
 mod scan;
@@ -159,6 +160,9 @@ mod table;
 mod typed;
 mod unpinned;
 mod words;
+
+/// Cells of a bucket. One under loom, whose state space does not forgive; `models/two_cells.rs` has a bucket of two.
+const CELLS: usize = if cfg!(loom) { 1 } else { 7 };
 
 pub use hash::{MapHasher, RandomState};
 pub use typed::{Decision, ExchangeError, InsertError, Map, MapStats, Updated};

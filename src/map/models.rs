@@ -6,11 +6,18 @@
 //! A pin is a fence, which hides what an operation's own orderings are for. So threads either run under one pin, as in a
 //! session ([`spawn`]), or without any ([`spawn_unpinned`]).
 
+//!
+//! Which thread is spawned is no matter of taste. loom runs the spawning one first, and comes back to a load only for a store
+//! that conflicts with the *last* access to the same word. A writer that has looked at each word before it stores there is
+//! the last itself, and hides all loads of a reader that ran before it: such a model finds nothing. So readers are spawned,
+//! and who changes what they read does not wait for them; or the model is run both ways.
+
 mod bucket;
 mod count;
 mod frees;
 mod migration;
 mod parked;
+mod two_cells;
 mod unpinned;
 
 use std::vec::Vec;
@@ -18,9 +25,9 @@ use std::vec::Vec;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::change::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
+use super::plan::{Change, Plan};
 use super::words::{Word, Words};
 use crate::mem::{Allocator, NoMemory};
 use crate::reclaim::Domain;

@@ -1,8 +1,8 @@
 //! The common case of a change: one attempt, of an entry in a cell, with nobody else in the bucket.
 
 use super::bucket::{Bucket, Found, Pair, Place, Probe};
-use super::change::{Change, Plan};
 use super::header::{Header, NodeChange};
+use super::plan::{Change, Plan};
 
 /// How an attempt at the common case ended.
 pub(super) enum Tried {

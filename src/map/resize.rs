@@ -1,8 +1,8 @@
 //! When to grow, when to shrink, and by how much.
 
-use super::change::Change;
 use super::engine::Engine;
 use super::memory::Codec;
+use super::plan::Change;
 use super::room::Room;
 use super::table::{MAX_LOG2, MIN_LOG2, Table};
 use crate::mem::NoMemory;

@@ -27,12 +27,12 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
-use super::change::{Change, Plan};
 use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;
 use super::once::{Tried, try_once};
 use super::parked::{CURRENT, NEXT};
+use super::plan::{Change, Plan};
 use super::room::Room;
 use super::table::Table;
 use crate::mem::NoMemory;

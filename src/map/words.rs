@@ -7,10 +7,10 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe, WordProbe};
-use super::change::{Change, Plan};
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::memory::{CODEC, Codec, Memory};
+use super::plan::{Change, Plan};
 use crate::mem::{Allocator, NoMemory};
 use crate::options::Options;
 use crate::reclaim::{Limbo, Link, Pinned};

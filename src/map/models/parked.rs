@@ -76,6 +76,33 @@ fn a_sweep_beside_who_puts_a_table_back() {
     });
 }
 
+/// A table is put back because a reader still named it, while that reader moves on: one of the two finds it.
+#[test]
+fn a_table_is_put_back_while_its_reader_moves_on() {
+    loom::model(|| {
+        let map = map();
+        begin(&map, 1, 2);
+        assist(&map);
+        let named = Arc::new(loom::sync::Notify::new());
+        let reader = {
+            let named = named.clone();
+            spawn_unpinned(&map, move |map| {
+                get_word(map, C);
+                // Its slot names the old table now. The other thread goes on first: see the text of the models.
+                named.notify();
+                thread::yield_now();
+                let lane = map.hazards.lane();
+                // SAFETY: used here only.
+                unsafe { map.table_by(&lane) }.log2() == 2
+            })
+        };
+        named.wait();
+        assist(&map);
+        let moved_on = reader.join().unwrap();
+        assert!(!(moved_on && map.parked().any()), "nobody names it");
+    });
+}
+
 /// Every table of a list is taken with it, once.
 #[test]
 fn parked_tables_are_taken_with_their_list() {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::map::change::Plan;
+use crate::map::plan::Plan;
 use crate::map::words::WordMap;
 use crate::mem::{Allocator, NoMemory};
 use crate::options::Options;
