@@ -11,6 +11,9 @@ lint() {
     cargo fmt --check --manifest-path tests/linearizability/Cargo.toml
     cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo clippy --quiet --manifest-path tests/linearizability/Cargo.toml --target-dir "$rig/linearizability" --all-targets -- -D warnings
+    # The models beside the code, which only the soak tier runs.
+    RUSTFLAGS="--cfg loom --cfg crossbeam_loom --cfg crossbeam_sanitize" CARGO_TARGET_DIR=$target/loom \
+        cargo check --quiet --locked --no-default-features --tests
     CONEX_REPORT='' ci/planted.sh --fit
     if have shellcheck; then shellcheck -x -P SCRIPTDIR .ci/run ci/*.sh cpp-tests/package/*.sh examples/wordcount/tests/*.sh; fi
 }

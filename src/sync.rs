@@ -8,7 +8,7 @@ mod pair;
 #[cfg(conex_park)]
 pub mod step;
 
-pub(crate) use pair::{AtomicPair, Pair};
+pub(crate) use pair::{AtomicPair, Pair, can_exchange_two, exchange_two};
 
 #[cfg(conex_park)]
 pub(crate) use step::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};

@@ -19,7 +19,7 @@
 
 use super::header::Header;
 use super::node::Node;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, exchange_two, fence};
 
 pub(super) use super::CELLS;
 /// Value words of a bucket.
@@ -147,6 +147,23 @@ impl Bucket {
         // threads read, happen before this one, so that a cell read without validation was read before it is re-used.
         // Relaxed on failure: the caller loads again.
         self.header().compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// [`Bucket::exchange`] and a new value in the spare lane, which has `old` under `from`, in one step; of a bucket whose
+    /// machine [can](can_exchange_two).
+    #[inline(always)]
+    pub(super) fn exchange_with_spare(&self, from: Header, old: u64, to: Header, new: u64) -> bool {
+        let words = core::ptr::from_ref(self).cast_mut().cast::<u64>();
+        // (1), (2) AcqRel: as in `exchange`. The value needs no order of its own: it comes with the header.
+        // SAFETY: the header and the spare lane are the first two words, and the caller has asked.
+        unsafe { exchange_two(words, [from.word(), old], [to.word(), new], Ordering::AcqRel) }
+    }
+
+    /// What is in the spare lane, to be validated.
+    #[inline(always)]
+    pub(super) fn spare(&self) -> u64 {
+        // (2) Relaxed: as in `entry`.
+        self.lane_word(SPARE).load(Ordering::Relaxed)
     }
 
     /// Freezes the bucket. From the returned header on, only MOVED changes.

@@ -4,7 +4,7 @@ use crossbeam_utils::Backoff;
 
 use super::bucket::{Bucket, CELLS, Found, Pair, Place, Probe};
 use super::engine::Engine;
-use super::header::Header;
+use super::header::{Header, NodeChange};
 use super::memory::Codec;
 use super::node::Node;
 use super::once::{Tried, try_once};
@@ -12,28 +12,16 @@ use super::plan::{Change, Plan};
 use super::room::{NodeEdit, Room};
 use crate::mem::NoMemory;
 use crate::reclaim::Pinned;
+use crate::sync::can_exchange_two;
 
-/// A change that has been made. The caller puts its own affairs in order (what it published is the map's now, what it took
-/// out is its own) and then calls [`Done::finish`], which can run users' destructors.
-#[must_use]
-pub(super) struct Done<'p, C: Codec> {
-    pub(super) change: Change,
-    engine: &'p Engine<C>,
-    pinned: &'p Pinned,
-    room: Option<Room<'p, C>>,
-}
+/// What is left to be done after a change: memory that it took out of the bucket, and what it holds there. It stays where the
+/// caller made it: nearly always there is nothing, and a change returns no more than two words and what they are.
+pub(super) struct Rest<'p, C: Codec>(Option<Room<'p, C>>);
 
-impl<C: Codec> Done<'_, C> {
-    /// Counts the change, retires what it has unlinked in the bucket, and does the operation's share of the map's upkeep.
+impl<C: Codec> Rest<'_, C> {
     #[inline(always)]
-    pub(super) fn finish(self) -> Change {
-        let Self { change, engine, pinned, room } = self;
-        if !matches!(change, Change::Kept(_)) {
-            engine.follow_up(pinned, change, room);
-        } else if room.is_some() {
-            drop(room);
-        }
-        change
+    pub(super) const fn new() -> Self {
+        Self(None)
     }
 }
 
@@ -49,13 +37,17 @@ impl<C: Codec> Engine<C> {
     ///
     /// `plan` is called with what is there, and again each time that this has changed before the plan could be carried
     /// out. Linearizes at the header change; a `Keep`, at the last load that validated what was there.
+    ///
+    /// Then the caller puts its own affairs in order (what it published is the map's now, what it took out is its own) and
+    /// calls [`Engine::clean_up`], which can run users' destructors.
     #[inline(always)]
     pub(super) fn change<'p, P: Probe, E: From<NoMemory>>(
         &'p self,
         pinned: &'p Pinned,
         probe: &P,
+        rest: &mut Rest<'p, C>,
         mut plan: impl FnMut(Option<Pair>) -> Result<Plan, E>,
-    ) -> Result<Done<'p, C>, E> {
+    ) -> Result<Change, E> {
         let mut planned = None;
         let bucket = self.table(pinned).bucket(probe.position());
         let header = bucket.load();
@@ -63,12 +55,22 @@ impl<C: Codec> Engine<C> {
             && let Ok(found) = bucket.find(header, probe)
         {
             match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
-                Tried::Done(change) => return Ok(Done { change, engine: self, pinned, room: None }),
+                Tried::Done(change) => return Ok(change),
                 Tried::Claimed => drop(Room::claimed(self, pinned, bucket)),
                 Tried::InVain => {}
             }
         }
-        self.change_slow(pinned, probe, &mut plan, planned)
+        self.change_slow(pinned, probe, rest, &mut plan, planned)
+    }
+
+    /// Counts a change, retires what it has unlinked in the bucket, and does the operation's share of the map's upkeep.
+    #[inline(always)]
+    pub(super) fn clean_up<'p>(&'p self, pinned: &'p Pinned, change: Change, rest: Rest<'p, C>) {
+        if !matches!(change, Change::Kept(_)) {
+            self.follow_up(pinned, change, rest.0);
+        } else if rest.0.is_some() {
+            drop(rest);
+        }
     }
 
     /// [`Engine::change`] without presumptions.
@@ -78,9 +80,10 @@ impl<C: Codec> Engine<C> {
         &'p self,
         pinned: &'p Pinned,
         probe: &P,
+        rest: &mut Rest<'p, C>,
         plan: &mut dyn FnMut(Option<Pair>) -> Result<Plan, E>,
         mut planned: Option<(Option<Pair>, Plan)>,
-    ) -> Result<Done<'p, C>, E> {
+    ) -> Result<Change, E> {
         let mut table = self.table(pinned);
         let backoff = Backoff::new();
         loop {
@@ -116,7 +119,10 @@ impl<C: Codec> Engine<C> {
                 backoff.spin();
             };
             match step {
-                Some(change) => return Ok(Done { change, engine: self, pinned, room: Some(room) }),
+                Some(change) => {
+                    rest.0 = Some(room);
+                    return Ok(change);
+                }
                 None => {
                     drop(room);
                     let next =
@@ -213,6 +219,17 @@ fn replace_in_cell<C: Codec>(
     value: u64,
 ) -> Result<bool, NoMemory> {
     let bucket = room.bucket;
+    if !room.has_claim() && !header.is_spent() && can_exchange_two() {
+        // Its value is in the spare lane, or the spare lane is free.
+        if header.has_spare(cell) {
+            let after = header.after(header, NodeChange::Keep);
+            return Ok(bucket.exchange_with_spare(header, old.value, after, value));
+        }
+        if header.can_swap(cell) && !header.is_claimed() {
+            let after = header.with_lane_swapped(cell).after(header, NodeChange::Keep);
+            return Ok(bucket.exchange_with_spare(header, bucket.spare(), after, value));
+        }
+    }
     let fits = header.can_swap(cell) || header.borrower().is_some();
     let by_lane = fits && (room.has_claim() || !header.is_claimed());
     if !(room.has_claim() && header.can_swap(cell)) {

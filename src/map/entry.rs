@@ -19,6 +19,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
+use super::change::Rest;
 use super::draft::Draft;
 use super::engine::{Engine, prefetch, prefetch_block};
 use super::hash::as_key_word;
@@ -295,7 +296,8 @@ impl<S: Shape> EntryMap<S> {
         mut plan: impl FnMut(Option<NonNull<Entry>>, &mut Draft<'_, S>) -> Result<Intent, E>,
     ) -> Result<Outcome, E> {
         let probe = EntryProbe { hash: as_key_word(hash), is };
-        let done = self.engine.change(pinned, &probe, |old| {
+        let mut rest = Rest::new();
+        let change = self.engine.change(pinned, &probe, &mut rest, |old| {
             if let Some(old) = old {
                 // Retiring it will write to it; its line comes while the new one is made.
                 prefetch(entry_of(old).as_ptr());
@@ -307,7 +309,7 @@ impl<S: Shape> EntryMap<S> {
             })
         })?;
         let shared = draft.lends_key();
-        let outcome = match done.change {
+        let outcome = match change {
             Change::Kept(old) => Outcome::Kept(old.map(entry_of)),
             Change::Inserted => Outcome::Inserted(draft.publish()),
             Change::Replaced(old) => Outcome::Replaced(entry_of(old), draft.publish()),
@@ -328,7 +330,7 @@ impl<S: Shape> EntryMap<S> {
             // SAFETY: this operation's header change took it out of the map, where it was once.
             unsafe { self.engine.limbo.retire(pinned, old.as_ptr().cast(), kind, taken) };
         }
-        done.finish();
+        self.engine.clean_up(pinned, change, rest);
         Ok(outcome)
     }
 

@@ -160,6 +160,12 @@ impl Header {
         (self.0 >> LENT_SHIFT) as usize
     }
 
+    /// Whether the value of `cell` is in the spare lane.
+    #[inline(always)]
+    pub(super) const fn has_spare(self, cell: usize) -> bool {
+        self.lent() == cell + 1
+    }
+
     /// Whether the free lane can be the lane of `cell`: it is spare, or the cell's own.
     #[inline]
     pub(super) const fn can_swap(self, cell: usize) -> bool {

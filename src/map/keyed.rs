@@ -21,6 +21,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::bucket::{Pair, Probe};
+use super::change::Rest;
 use super::draft::Draft;
 use super::engine::{Engine, prefetch};
 use super::entry::{Entries, Entry, Shape};
@@ -218,7 +219,8 @@ impl<S: Shape> KeyedMap<S> {
     ) -> Result<Change, E> {
         let probe = self.probe(hash, is);
         let mut draft = Draft::new(self.entries(), self.engine.allocator());
-        let done = self.engine.change(pinned, &probe, |old| {
+        let mut rest = Rest::new();
+        let change = self.engine.change(pinned, &probe, &mut rest, |old| {
             let what = plan(old.map(|pair| pair.value))?;
             if let (Plan::Store(_), None) = (what, old)
                 && probe.word.get() == 0
@@ -235,7 +237,7 @@ impl<S: Shape> KeyedMap<S> {
             }
             Ok::<_, E>(what)
         })?;
-        match done.change {
+        match change {
             Change::Inserted => {
                 let entry = draft.publish();
                 self.engine.count_bytes(pinned, self.bytes(entry).cast_signed());
@@ -244,7 +246,8 @@ impl<S: Shape> KeyedMap<S> {
             Change::Removed(old) => unsafe { self.retire(pinned, old) },
             Change::Kept(_) | Change::Replaced(_) => {}
         }
-        Ok(done.finish())
+        self.engine.clean_up(pinned, change, rest);
+        Ok(change)
     }
 
     /// # Safety

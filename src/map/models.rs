@@ -25,6 +25,7 @@ use std::vec::Vec;
 use loom::sync::Arc;
 use loom::thread;
 
+use super::change::Rest;
 use super::engine::Engine;
 use super::hash::Mixer;
 use super::plan::{Change, Plan};
@@ -68,8 +69,11 @@ fn remove_word(map: &Map, key: u64) -> Option<u64> {
 
 fn change(map: &Map, key: u64, mut plan: impl FnMut(Option<u64>) -> Plan) -> Change {
     let pinned = map.pin();
-    let done = map.change(&pinned, &Word(key), |old| Ok::<_, NoMemory>(plan(old.map(|pair| pair.value))));
-    done.unwrap().finish()
+    let mut rest = Rest::new();
+    let plan = |old: Option<super::bucket::Pair>| Ok::<_, NoMemory>(plan(old.map(|pair| pair.value)));
+    let change = map.change(&pinned, &Word(key), &mut rest, plan).unwrap();
+    map.clean_up(&pinned, change, rest);
+    change
 }
 
 fn insert(map: &Map, key: u64, value: u64) -> bool {

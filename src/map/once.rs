@@ -3,6 +3,7 @@
 use super::bucket::{Bucket, Found, Pair, Place, Probe};
 use super::header::{Header, NodeChange};
 use super::plan::{Change, Plan};
+use crate::sync::can_exchange_two;
 
 /// How an attempt at the common case ended.
 pub(super) enum Tried {
@@ -66,6 +67,12 @@ pub(super) fn try_once<P: Probe, E>(
 /// As `change::replace_in_cell`.
 #[inline(always)]
 fn try_replace(bucket: &Bucket, header: Header, cell: usize, new: Pair, old: Pair) -> Tried {
+    // Contended before: see `change::replace_in_cell`.
+    if header.has_spare(cell) && can_exchange_two() {
+        let after = header.after(header, NodeChange::Keep);
+        let done = bucket.exchange_with_spare(header, old.value, after, new.value);
+        return if done { Tried::Done(Change::Replaced(old)) } else { Tried::InVain };
+    }
     // By way of a cell first: that is what nearly all buckets have, and what is nearly always done is guessed right.
     if let Some(other) = bucket.reserve(header) {
         if bucket.load() == header {

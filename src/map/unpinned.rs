@@ -27,6 +27,7 @@
 use core::ptr::NonNull;
 
 use super::bucket::{Bucket, Pair, Probe, Stale, WordProbe};
+use super::change::Rest;
 use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;
@@ -207,7 +208,7 @@ impl<C: Codec> Engine<C> {
         Some((bucket, header))
     }
 
-    /// As [`Engine::change`] and [`Done::finish`](super::change::Done::finish), for a plan that is not user's code.
+    /// As [`Engine::change`] and [`Engine::clean_up`], for a plan that is not user's code.
     #[inline(always)]
     pub(super) fn change_word(
         &self,
@@ -275,12 +276,14 @@ impl<C: Codec> Engine<C> {
             drop(Room::claimed(self, &pinned, unsafe { bucket.as_ref() }));
         }
         let mut plan = |old| Ok::<_, NoMemory>(plan(old));
-        let done = match planned {
+        let mut rest = Rest::new();
+        let change = match planned {
             // The bucket was not plain; with a pin it may be simple.
-            None => self.change(&pinned, probe, plan)?,
-            Some(_) => self.change_slow(&pinned, probe, &mut plan, planned)?,
+            None => self.change(&pinned, probe, &mut rest, plan)?,
+            Some(_) => self.change_slow(&pinned, probe, &mut rest, &mut plan, planned)?,
         };
-        Ok(done.finish())
+        self.clean_up(&pinned, change, rest);
+        Ok(change)
     }
 
     /// As [`Engine::follow_up`], after a change in a table that looks at its load once in `period` and is `migrating` or

@@ -15,7 +15,7 @@ use crossbeam_utils::CachePadded;
 
 pub use barrier::BarrierError;
 pub use limit::LimitFn;
-pub(super) use shared::{Shared, session_clock};
+pub(super) use shared::{Shared, clock, session_clock};
 pub use stats::DomainStats;
 
 use self::limit::Limit;

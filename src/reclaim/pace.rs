@@ -7,12 +7,14 @@
 //!
 //! The signal is free: a number that does not follow this thread's last one shows that another thread came in between.
 //! Whether a pause paid is seen from the next number: by how far the others got in the meantime. Threads that have other
-//! work to do get nowhere in a pause, and are then left alone for a growing number of operations.
+//! work to do get nowhere in a pause, and are then left alone for a growing number of operations. Whether turns are faster
+//! at all is another question, to which [`gain`] has the answer: threads of one core, between which a line hardly has to
+//! move, may be faster side by side, and so may those with some work of their own.
 //!
 //! Where numbers are not given but *won*, by exchanges that can fail, a thread that has the lines wins all the time, and one
 //! that must fetch them loses all the time and cannot even be noticed. So a thread steps aside only when it has had a turn
 //! of some length, or others would never have theirs; and one that has lost several times says so, upon which the one
-//! that has had its turn gives way.
+//! that has had its turn gives way: the sooner and the longer, the more often it is asked without having to ask itself.
 //!
 //! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
 //! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,
@@ -22,8 +24,11 @@
 //! All fields belong to one thread; they are atomics because the record that they are in is shared. Every access is
 //! Relaxed for that reason.
 
-use std::time::Instant;
+mod gain;
 
+use gain::Gain;
+
+use super::domain::clock;
 use crate::sync::{AtomicU32, Ordering, spin_loop};
 
 /// Pause instructions of the first pause, and of the longest one. One takes 5 to 50 nanoseconds, as the processor's
@@ -32,17 +37,23 @@ const SHORTEST: u32 = if cfg!(miri) { 1 } else { 16 };
 const LONGEST: u32 = if cfg!(miri) { 1 } else { 256 };
 /// A pause paid if the others did an operation in every so many nanoseconds of it.
 const PAYS: u32 = 250;
-/// A pause of so many nanoseconds was longer than any pause is.
-const UNDISTURBED: u32 = 50_000;
 /// How many signals are passed over after a pause that did not pay: this many at first, then twice as many each time.
 const PASS_OVER: u32 = 16;
 const PASS_OVER_MOST: u32 = 1024;
 
-/// How many numbers a thread wins, where it must win them, before it steps aside.
+/// The counters of a container, a bit for each: of a queue, and of a stack.
+const GIVEN: u32 = 0b11;
+const WON: u32 = 0b01;
+
+/// How many numbers a thread wins, where it must win them, before it steps aside; and before it does so for one that asks.
+const FEW: u32 = 8;
 const TURN: u32 = 512;
 
 /// Pause instructions for a thread that asked for a turn.
 const WAY: u32 = if cfg!(miri) { 1 } else { 128 };
+/// How often the turn is halved at most, and the pause doubled, for one that keeps asking.
+const SHORTER: u32 = 3;
+const LONGER: u32 = 1;
 
 /// Pause instructions after an "empty": of the first pause, and of the longest.
 const EMPTY_SHORTEST: u32 = if cfg!(miri) { 1 } else { 8 };
@@ -73,10 +84,14 @@ pub(super) struct Pace {
     empty_pause: AtomicU32,
     tries: AtomicU32,
     singles: AtomicU32,
-    /// Where numbers are exchanges that can fail: where this thread's last run of numbers began, and how many it got in
-    /// earlier runs since its last pause.
-    run: AtomicU32,
+    /// For each counter, where this thread's last run of numbers began; and how many it got in earlier runs since its last
+    /// pause.
+    run: [AtomicU32; 2],
     turn: AtomicU32,
+    /// Whether taking turns is faster than going side by side.
+    gain: Gain,
+    /// How often it gave way, since it last asked for a turn itself.
+    gave_way: AtomicU32,
 }
 
 fn get(field: &AtomicU32) -> u32 {
@@ -98,7 +113,7 @@ impl Pace {
         let expected = get(&self.next[counter]);
         set(&self.next[counter], number.wrapping_add(n as u32));
         if number != expected {
-            self.others_came(counter, number.wrapping_sub(expected), PASS_OVER_MOST);
+            self.others_came(counter, expected, number, n as u32, GIVEN);
         }
     }
 
@@ -110,7 +125,7 @@ impl Pace {
         let expected = get(&self.next[0]);
         set(&self.next[0], number.wrapping_add(1));
         if number != expected {
-            self.others_won(number, expected);
+            self.others_came(0, expected, number, 1, WON);
         }
     }
 
@@ -118,74 +133,87 @@ impl Pace {
     #[cold]
     pub(super) fn begin_turn(&self, number: usize) {
         set(&self.next[0], (number as u32).wrapping_add(1));
-        set(&self.run, number as u32);
+        set(&self.run[0], number as u32);
         set(&self.turn, 0);
         set(&self.open, 0);
+        set(&self.gave_way, 0);
     }
 
     /// Another thread asks for a turn. Says whether it got one: whether this thread has had its own.
     #[cold]
     pub(super) fn give_way(&self) -> bool {
         let expected = get(&self.next[0]);
-        if get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run))) < TURN {
+        let gave_way = get(&self.gave_way);
+        if get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run[0]))) < TURN >> gave_way {
             return false;
         }
-        set(&self.run, expected);
+        set(&self.run[0], expected);
         set(&self.turn, 0);
         set(&self.open, 0);
-        for _ in 0..WAY {
+        // Whether the other one can keep what it gets shows later: then this thread is the next one to ask.
+        set(&self.gave_way, (gave_way + 1).min(SHORTER));
+        for _ in 0..WAY << gave_way.min(LONGER) {
             spin_loop();
         }
         true
     }
 
+    /// Others got the numbers of a counter from `expected` on, and then this thread `n` from `number` on. If there is a
+    /// pause, the next number of each of the `counters` tells whether it paid.
     #[cold]
-    fn others_won(&self, number: u32, expected: u32) {
-        let turn = get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run)));
-        set(&self.run, number);
+    fn others_came(&self, counter: usize, expected: u32, number: u32, n: u32, counters: u32) {
+        let next = number.wrapping_add(n);
+        let turn = get(&self.turn).saturating_add(expected.wrapping_sub(get(&self.run[counter])));
+        set(&self.run[counter], number);
         set(&self.turn, turn);
-        let may = get(&self.open) != 0 || turn >= TURN;
-        if may && self.others_came(0, number.wrapping_sub(expected), PASS_OVER) {
-            set(&self.turn, 0);
-        }
-    }
-
-    /// Others got `numbers` of a counter since this thread's last one. After a pause that does not pay, up to `most` such
-    /// signals are passed over. Says whether there was a pause.
-    #[cold]
-    fn others_came(&self, counter: usize, numbers: u32, most: u32) -> bool {
         // Too far for one pause, or backwards: the counter is another one now.
-        let Ok(numbers) = u16::try_from(numbers) else { return false };
+        let numbers = next.wrapping_sub(expected);
+        if numbers <= n || numbers > u32::from(u16::MAX) {
+            return;
+        }
         let open = get(&self.open);
         if open & (1 << counter) != 0 {
             set(&self.open, open & !(1 << counter));
-            if u32::from(numbers) * PAYS < get(&self.took) {
-                let pass = (2 * get(&self.passed)).clamp(PASS_OVER, most);
-                set(&self.passed, pass);
-                set(&self.pass, pass);
-                set(&self.pause, 0);
-            } else {
-                set(&self.passed, 0);
-            }
             // Its turn now, until others come in between again.
-            return false;
+            return self.judge(numbers - n, numbers);
         }
         let pass = get(&self.pass);
         if pass > 0 {
-            set(&self.pass, pass - 1);
-            return false;
+            return set(&self.pass, pass - 1);
         }
+        if counters == WON && turn < FEW && !self.gain.is_measuring() {
+            return;
+        }
+        if !self.gain.is_known() {
+            return self.gain.measure(counter, expected, next, numbers);
+        }
+        set(&self.turn, 0);
         let pause = (2 * get(&self.pause)).clamp(SHORTEST, LONGEST);
-        let begin = Instant::now();
+        set(&self.pause, pause);
+        self.gain.begin_pause();
         for _ in 0..pause {
             spin_loop();
         }
-        let took = u32::try_from(begin.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        set(&self.pause, pause);
-        set(&self.took, took);
+        let took = self.gain.took();
+        set(&self.took, took.unwrap_or(0));
         // Who lost the processor meanwhile learns nothing from the next number.
-        set(&self.open, if took < UNDISTURBED { 0b11 } else { 0 });
-        true
+        set(&self.open, if took.is_some() { counters } else { 0 });
+    }
+
+    /// A pause is over, in which others got `theirs` of `numbers`.
+    fn judge(&self, theirs: u32, numbers: u32) {
+        if theirs * PAYS >= get(&self.took) {
+            set(&self.passed, 0);
+        } else {
+            let pass = (2 * get(&self.passed)).clamp(PASS_OVER, PASS_OVER_MOST);
+            set(&self.passed, pass);
+            set(&self.pass, pass);
+            set(&self.pause, 0);
+        }
+        if let Some(useless) = self.gain.end_pause(numbers) {
+            set(&self.pass, useless);
+            set(&self.pause, 0);
+        }
     }
 
     /// [`Pace::found_nothing`], where `counter` is not the container's, but counts what this thread has got.

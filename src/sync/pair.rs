@@ -223,6 +223,34 @@ mod words {
     }
 }
 
+/// Whether [`exchange_two`] can be called. Not in Miri, which accepts no accesses of different sizes, nor in models.
+#[inline(always)]
+pub(crate) fn can_exchange_two() -> bool {
+    #[cfg(not(any(loom, miri, conex_boxed)))]
+    return wide::is_there();
+    #[cfg(any(loom, miri, conex_boxed))]
+    false
+}
+
+/// Exchanges two words beside each other for `new`, if they are `old`. Says whether they were.
+///
+/// # Safety
+/// `words` points to two atomics, aligned to 16, and [`can_exchange_two`] was true.
+#[cfg_attr(conex_park, track_caller)]
+#[inline(always)]
+pub(crate) unsafe fn exchange_two(words: *mut u64, old: [u64; 2], new: [u64; 2], success: Ordering) -> bool {
+    #[cfg(conex_park)]
+    super::step::step();
+    #[cfg(not(loom))]
+    // SAFETY: the caller's promise.
+    return unsafe { wide::exchange(words, old, new, success) } == old;
+    #[cfg(loom)]
+    {
+        let _ = (words, old, new, success);
+        unreachable!("models have no such exchange")
+    }
+}
+
 /// The instruction that exchanges two words, of x86-64.
 #[cfg(all(target_arch = "x86_64", not(loom)))]
 mod wide {

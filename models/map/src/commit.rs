@@ -18,6 +18,8 @@ impl Step<'_> {
             Act::BringHome => {
                 return h.with_lane_swapped(h.any_borrower().expect("a cell with the spare lane"));
             }
+            Act::SpareWithHeader if h.has_spare(th.hit - 1) => h,
+            Act::SpareWithHeader => h.with_lane_swapped(th.hit - 1),
             Act::SwapLane if !h.can_swap(th.hit - 1) => h.with_spare_taken(th.hit - 1),
             Act::SwapLane => h.with_lane_swapped(th.hit - 1),
             Act::InsertInCell | Act::NodeToCell => h.with_valid(h.valid() | own),
@@ -76,6 +78,15 @@ impl Step<'_> {
             }
         };
         self.s.headers[bucket] = next;
+        if th.act == Act::SpareWithHeader {
+            let fresh = self.fresh();
+            let spare = &mut self.s.words[bucket].lanes[0];
+            // The machine compares it too, which must not be needed.
+            if *spare != th.taken[0].value {
+                return fault("I1: the spare lane has changed under a header");
+            }
+            *spare = fresh;
+        }
         if let Some(old) = now.node().filter(|_| !kept) {
             self.replace_node(old)?;
         }

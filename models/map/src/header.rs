@@ -82,6 +82,10 @@ impl Header {
         (self.0 >> Self::LENT & 3) as u8
     }
 
+    pub fn has_spare(self, cell: u8) -> bool {
+        self.lent() == cell + 1
+    }
+
     pub fn can_swap(self, cell: u8) -> bool {
         self.lent() == 0 || self.lent() == cell + 1
     }

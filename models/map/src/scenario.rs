@@ -87,6 +87,8 @@ pub enum Mutant {
     LaneNotClaimed,
     SpareLaneTaken,
     InvalidCellBroughtHome,
+    SpareWrittenBefore,
+    SpareOfClaimant,
     ClaimEndedByOther,
     ClaimKeptAfterExists,
     CellKeptAfterExists,
@@ -155,6 +157,8 @@ pub struct Scenario {
     pub attempts: bool,
     /// A map of words: operations on keys begin without a pin.
     pub words: bool,
+    /// The machine can exchange the header and the spare lane in one step.
+    pub pairs: bool,
     /// Overflow nodes that memory holds.
     pub nodes: usize,
     /// Changes under one node before the next needs a fresh one.
@@ -185,6 +189,7 @@ impl Scenario {
             cautious: false,
             attempts: false,
             words: false,
+            pairs: false,
             nodes: MAX_NODES,
             mutant: None,
         }
@@ -219,6 +224,11 @@ impl Scenario {
     pub fn words(mut self) -> Self {
         self.words = true;
         self.first()
+    }
+
+    pub fn pairs(mut self) -> Self {
+        self.pairs = true;
+        self
     }
 
     pub fn counts(mut self, count_max: u8) -> Self {

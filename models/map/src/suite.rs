@@ -32,6 +32,36 @@ pub fn commit() -> Vec<Scenario> {
             .present(&[0, 2]),
         s("spare-lane-mixed", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Insert(2), Upsert(0)], &[Get(0)]])
             .present(&[0]),
+        // The spare lane and the header in one step.
+        s("pairs", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Get(0), Get(0)]])
+            .present(&[0])
+            .pairs(),
+        s("pairs-first", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Upsert(0), Get(0)]])
+            .present(&[0])
+            .first()
+            .pairs(),
+        s("pairs-home", 2, &[1], &[&[Upsert(0), Upsert(2)], &[Upsert(2)], &[Upsert(0), Get(2)]])
+            .present(&[0, 2])
+            .first()
+            .pairs(),
+        s("pairs-erase", 2, &[1], &[&[Upsert(0), Upsert(0)], &[Erase(0), Insert(0)], &[Upsert(2)]])
+            .present(&[0, 2])
+            .pairs(),
+        s("pairs-mixed", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Upsert(2)]])
+            .present(&[0, 2])
+            .first()
+            .counts(3)
+            .pairs(),
+        s("pairs-entries", 1, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0)], &[Erase(0)]])
+            .present(&[0])
+            .entries()
+            .pairs(),
+        s("pairs-words", 2, &[1], &[&[Upsert(0), Upsert(0)], &[Upsert(0), Erase(0)], &[Get(0)]])
+            .present(&[0])
+            .words()
+            .pairs(),
+        s("pairs-growth", 1, &[1, 2], &[&[Resize], &[Upsert(0), Upsert(0)]]).present(&[0, 1]).pairs(),
+        s("pairs-growth-writers", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)]]).present(&[0]).pairs(),
         s("key-zero", 1, &[1], &[&[Insert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).cell_less(0),
         s("entries", 1, &[1], &[&[Insert(0)], &[Upsert(0)], &[Get(0)]]).present(&[0]).entries(),
         s("entries-replace", 1, &[1], &[&[Upsert(0)], &[Erase(0)], &[Get(0)]]).present(&[0]).entries(),

@@ -83,6 +83,8 @@ pub enum Act {
     BringHome,
     /// A new value in the claimed lane.
     SwapLane,
+    /// A new value in the spare lane, in the same step as the header: it is the cell's, or free.
+    SpareWithHeader,
     /// A new value in the reserved cell instead of the old one's, or in the node.
     CellToCell,
     CellToNode,
@@ -109,8 +111,13 @@ impl Act {
 
     /// Leaves the node as it is.
     pub fn keeps_node(self) -> bool {
-        use Act::{BringHome, CellToCell, Claim, EraseCell, InsertInCell, SwapLane, Unclaim};
-        matches!(self, InsertInCell | Claim | BringHome | Unclaim | SwapLane | CellToCell | EraseCell)
+        use Act::{
+            BringHome, CellToCell, Claim, EraseCell, InsertInCell, SpareWithHeader, SwapLane, Unclaim,
+        };
+        matches!(
+            self,
+            InsertInCell | Claim | BringHome | Unclaim | SwapLane | SpareWithHeader | CellToCell | EraseCell
+        )
     }
 }
 

@@ -38,6 +38,10 @@ impl Step<'_> {
             let fresh = self.fresh();
             self.words()?.lanes[lane] = fresh;
             return self.done();
+        } else if in_cell && self.spare_goes_with_header() {
+            let th = self.th();
+            th.act = Act::SpareWithHeader;
+            th.pc = Pc::ReadSpare;
         } else if in_cell && th.claimed && self.can_swap() {
             self.use_free_lane();
         } else if fits && th.cell != 0 {
@@ -56,6 +60,16 @@ impl Step<'_> {
         th.h.can_swap(th.hit - 1) || self.sc.has(Mutant::SpareLaneTaken)
     }
 
+    /// Whether the new value goes into the spare lane together with the header: the first attempt only where the cell has
+    /// that lane, the others also where nobody has it.
+    fn spare_goes_with_header(&self) -> bool {
+        let th = &self.s.threads[self.t];
+        let cell = th.hit - 1;
+        let claimed = th.h.is(Header::CLAIMED) && !self.sc.has(Mutant::SpareOfClaimant);
+        let free = th.attempt != Attempt::First && th.h.can_swap(cell) && !claimed;
+        self.sc.pairs && !th.claimed && !self.spent(th.h) && (th.h.has_spare(cell) || free)
+    }
+
     /// The lane is claimed. It takes the new value, after it has been left by another cell's where need be.
     pub fn use_free_lane(&mut self) {
         let can_swap = self.can_swap();
@@ -68,7 +82,16 @@ impl Step<'_> {
         let value = self.words()?.lanes[0];
         let th = self.th();
         th.taken[0].value = value;
-        th.pc = Pc::WriteLane;
+        if th.act == Act::SpareWithHeader {
+            if self.sc.has(Mutant::SpareWrittenBefore) {
+                let fresh = self.fresh();
+                self.words()?.lanes[0] = fresh;
+                self.th().taken[0].value = fresh;
+            }
+            self.to_cas();
+        } else {
+            th.pc = Pc::WriteLane;
+        }
         Ok(())
     }
 

@@ -23,6 +23,8 @@ const PLANTED: &[(Mutant, &str, &str)] = &[
     (LaneNotClaimed, "hot-key", "I1"),
     (SpareLaneTaken, "spare-lane", "I1"),
     (InvalidCellBroughtHome, "spare-lane-erase", "I1"),
+    (SpareWrittenBefore, "pairs", "I1"),
+    (SpareOfClaimant, "pairs-home", "I1"),
     (ClaimEndedByOther, "hot-key", "claims"),
     (ClaimKeptAfterExists, "compare-exchange", "leak"),
     (CellKeptAfterExists, "insert-race", "leak"),

@@ -11,6 +11,7 @@ use self::shape::BlobShape;
 pub(crate) use self::shape::Elements;
 use self::target::{Kind, Target};
 use super::bucket::Pair;
+use super::change::Rest;
 use super::draft::Draft;
 use super::entry::{Entries, Entry, EntryMap, Intent, Outcome, Shape};
 use super::hash::{has_its_own_key_word, word_of};
@@ -151,10 +152,12 @@ impl<T: Elements> BlobMap<T> {
         match &self.inner {
             Inner::Words(map) => {
                 let pinned = map.words.engine.pin();
-                let done = map.words.engine.change(&pinned, &map.word(key), |old| {
+                let mut rest = Rest::new();
+                let change = map.words.engine.change(&pinned, &map.word(key), &mut rest, |old| {
                     plan_word(old.map(|pair| pair.value), &mut plan)
                 })?;
-                Ok(end(done_of(&done.finish())))
+                map.words.engine.clean_up(&pinned, change, rest);
+                Ok(end(done_of(&change)))
             }
             Inner::Keyed(map) => {
                 let pinned = map.engine.pin();

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
+use crate::map::change::Rest;
 use crate::map::plan::Plan;
 use crate::map::words::WordMap;
 use crate::mem::{Allocator, NoMemory};
@@ -60,7 +61,9 @@ fn outgrow(map: &WordMap) {
 /// An insertion or a removal as an operation with a callback makes it.
 fn change_pinned(map: &WordMap, key: u64, what: Plan) {
     let pinned = map.engine.pin();
-    map.engine.change(&pinned, &map.word(key), |_| Ok::<_, NoMemory>(what)).unwrap().finish();
+    let mut rest = Rest::new();
+    let change = map.engine.change(&pinned, &map.word(key), &mut rest, |_| Ok::<_, NoMemory>(what)).unwrap();
+    map.engine.clean_up(&pinned, change, rest);
 }
 
 #[test]

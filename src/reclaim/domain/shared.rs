@@ -203,7 +203,7 @@ impl Shared {
 }
 
 /// The present time in nanoseconds, on a clock that only moves forward.
-pub(super) fn clock() -> u64 {
+pub(in crate::reclaim) fn clock() -> u64 {
     #[cfg(all(target_os = "linux", not(miri), not(loom)))]
     {
         kernel_clock(libc::CLOCK_MONOTONIC)
