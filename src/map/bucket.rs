@@ -13,6 +13,9 @@
 //! exchanges the two in the header, also when the bucket is full. The header has room to say of one cell that its value is
 //! in the spare lane. Where that is another cell than the one to be updated, the update copies its value back first.
 //!
+//! Header and spare lane lie beside each other, so that a machine which can exchange two words exchanges them in one step.
+//! Where several threads update one value, that is where it lives: an update is one exchange then, as that of a counter.
+//!
 //! A key word is FREE, RESERVED, or an entry's. It leaves FREE only by the compare-and-swap of a thread that reserves the
 //! cell, and goes back to FREE only by that thread, or by the one whose header change made the cell invalid. Nobody else
 //! stores to a cell, and nobody at all while it is valid.

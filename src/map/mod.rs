@@ -72,6 +72,7 @@
 //!   or lane that is being used again then sees the header change that came before the re-use, and so not the header it
 //!   began with. Writers need no fence: if their exchange succeeds, it happens before the exchange that takes the cell out
 //!   of use, and so their reads before its re-use.
+//!   The exchange of the spare lane together with the header is such a store and change (1) at once.
 //! - (3) the store of FREE (Release) → the exchange FREE → RESERVED (Acquire): the header that the reserver loads next is
 //!   not older than the one that made the cell invalid, so it tells the right lane.
 //! - (4) `set_next` (Release) → `next` (Acquire): the zeroed buckets and fields of the new table.
