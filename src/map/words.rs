@@ -219,6 +219,30 @@ mod tests {
         }
     }
 
+    /// With all cells in use, updates claim the free lane, bring values home, and exchange the spare lane with the header.
+    #[test]
+    fn threads_add_to_the_values_of_a_full_bucket() {
+        let each = if cfg!(miri) { 20 } else { 4_000_000 };
+        let map = WordMap::new(7, 0, &Options::new().domain(&Domain::new().unwrap())).unwrap();
+        let keys: [u64; 7] = core::array::from_fn(|image| map.mixer.unmix(image as u64 + 2));
+        for key in keys {
+            assert_eq!(map.insert(key, 0), Ok(None));
+        }
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (map, keys) = (&map, &keys);
+                scope.spawn(move || {
+                    for i in 0..each {
+                        // Mostly the thread's own, so that different lanes are wanted.
+                        let key = if i % 4 == 0 { keys[i % 7] } else { keys[thread] };
+                        map.fetch_add(key, 1).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(keys.map(|key| map.get(key).unwrap()).iter().sum::<u64>(), 4 * each as u64);
+    }
+
     /// Those that mark cells: an entry of such a key lives in an overflow node, beside others in cells.
     #[test]
     fn keys_whose_images_are_marks() {
