@@ -163,6 +163,26 @@ fn a_barrier_frees_what_an_ended_thread_had_named() {
     assert_eq!(pending(), 0);
 }
 
+/// A map says so when it parks a table, also if it has nothing else for its domain to look after.
+#[test]
+fn a_barrier_is_told_of_a_table_that_is_all_there_is() {
+    let domain = Domain::new().unwrap();
+    let map = map_in(&domain, 4);
+    let user = looker(&map, |_| ());
+    domain.barrier(Duration::from_secs(60)).unwrap();
+    // One step: no table but the first one, and no node.
+    map.engine.reserve(100).unwrap();
+    assert_eq!(
+        (map.engine.parked().any(), domain.stats().pending_objects),
+        (true, 0),
+        "else this tests nothing"
+    );
+    assert_eq!(map.get(1), Some(1));
+    join(user);
+    domain.barrier(Duration::from_secs(60)).unwrap();
+    assert!(!map.engine.parked().any());
+}
+
 /// A table that a sweep has in its hands when the map is dropped goes with the map.
 #[test]
 fn a_map_is_dropped_while_its_domain_is_swept() {
