@@ -18,10 +18,12 @@
 //!
 //! A key word is FREE, RESERVED, or an entry's. It leaves FREE only by the compare-and-swap of a thread that reserves the
 //! cell, and goes back to FREE only by that thread, or by the one whose header change made the cell invalid. Nobody else
-//! stores to a cell, and nobody at all while it is valid.
+//! stores to a cell, and nobody at all while it is valid; but for the spare lane, where that goes with the header.
 
 use super::header::Header;
 use super::node::Node;
+#[cfg(doc)]
+use crate::sync::can_exchange_two;
 use crate::sync::{AtomicU64, Ordering, exchange_two, fence};
 
 pub(super) use super::CELLS;
@@ -108,7 +110,7 @@ struct Slot {
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Bucket>() == 128);
+const _: () = assert!(size_of::<Bucket>() == 128 && core::mem::offset_of!(Slot, lane) == 8);
 
 impl Bucket {
     /// What zeroed memory is, for the model checker, whose atomics are more than their bits.
@@ -152,13 +154,15 @@ impl Bucket {
         self.header().compare_exchange(from.word(), to.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// [`Bucket::exchange`] and a new value in the spare lane, which has `old` under `from`, in one step; of a bucket whose
-    /// machine [can](can_exchange_two).
+    /// [`Bucket::exchange`] and a new value in the spare lane, which has `old` under `from`, in one step.
+    ///
+    /// # Safety
+    /// The machine [can](can_exchange_two).
     #[inline(always)]
-    pub(super) fn exchange_with_spare(&self, from: Header, old: u64, to: Header, new: u64) -> bool {
+    pub(super) unsafe fn exchange_with_spare(&self, from: Header, old: u64, to: Header, new: u64) -> bool {
         let words = core::ptr::from_ref(self).cast_mut().cast::<u64>();
         // (1), (2) AcqRel: as in `exchange`. The value needs no order of its own: it comes with the header.
-        // SAFETY: the header and the spare lane are the first two words, and the caller has asked.
+        // SAFETY: the header and the spare lane are the first two words, aligned as the bucket is; the caller has asked.
         unsafe { exchange_two(words, [from.word(), old], [to.word(), new], Ordering::AcqRel) }
     }
 

@@ -223,11 +223,13 @@ fn replace_in_cell<C: Codec>(
         // Its value is in the spare lane, or the spare lane is free.
         if header.has_spare(cell) {
             let after = header.after(header, NodeChange::Keep);
-            return Ok(bucket.exchange_with_spare(header, old.value, after, value));
+            // SAFETY: asked just now.
+            return Ok(unsafe { bucket.exchange_with_spare(header, old.value, after, value) });
         }
         if header.can_swap(cell) && !header.is_claimed() {
             let after = header.with_lane_swapped(cell).after(header, NodeChange::Keep);
-            return Ok(bucket.exchange_with_spare(header, bucket.spare(), after, value));
+            // SAFETY: asked just now.
+            return Ok(unsafe { bucket.exchange_with_spare(header, bucket.spare(), after, value) });
         }
     }
     let fits = header.can_swap(cell) || header.borrower().is_some();

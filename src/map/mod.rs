@@ -39,7 +39,7 @@
 //!
 //! # Invariants
 //!
-//! 1. A valid cell and its lane are not written to. A cell that is not valid is written only by the thread that reserved
+//! 1. A valid cell and its lane are not written to, but for the spare lane in one step with the header. A cell that is not valid is written only by the thread that reserved
 //!    it, the free lane only by the thread that set CLAIMED. A node is never written to once it is in a header.
 //! 2. Every change of what a bucket contains is one successful exchange of its header, and no header value repeats while a
 //!    thread that saw it is pinned; that of a header without a node never repeats in the life of its table ([`header`]).

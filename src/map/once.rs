@@ -70,7 +70,8 @@ fn try_replace(bucket: &Bucket, header: Header, cell: usize, new: Pair, old: Pai
     // Contended before: see `change::replace_in_cell`.
     if header.has_spare(cell) && can_exchange_two() {
         let after = header.after(header, NodeChange::Keep);
-        let done = bucket.exchange_with_spare(header, old.value, after, new.value);
+        // SAFETY: asked just now.
+        let done = unsafe { bucket.exchange_with_spare(header, old.value, after, new.value) };
         return if done { Tried::Done(Change::Replaced(old)) } else { Tried::InVain };
     }
     // By way of a cell first: that is what nearly all buckets have, and what is nearly always done is guessed right.

@@ -72,6 +72,10 @@ struct Slots {
     pace: Pace,
 }
 
+#[cfg(all(target_pointer_width = "64", not(loom)))]
+const _: () =
+    assert!(size_of::<Slots>() == 128, "one field more, and the lanes of each thread take twice the memory");
+
 impl Slots {
     /// This thread does not use `block` any more, in whatever role.
     fn leave(&self, block: *mut ()) {

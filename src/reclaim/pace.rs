@@ -185,7 +185,12 @@ impl Pace {
             return;
         }
         if !self.gain.is_known() {
-            return self.gain.measure(counter, expected, next, numbers);
+            // What is open would be judged by another beginning.
+            set(&self.open, 0);
+            if let Some(useless) = self.gain.measure(counter, expected, next, numbers) {
+                set(&self.pass, useless);
+            }
+            return;
         }
         set(&self.turn, 0);
         let pause = (2 * get(&self.pause)).clamp(SHORTEST, LONGEST);

@@ -10,7 +10,7 @@
 //!
 //! Where the processor can, two words that one instruction exchanges: `cmpxchg16b` of x86-64, `casp` or a pair of
 //! `ldaxp`/`stlxp` on 64-bit Arm. All x86-64 processors since 2006 have it, but a compiler may not assume it, so it is
-//! asked for once, when a pair is made. Elsewhere the pair is *boxed*: the first word points to a block that holds
+//! asked for: once, when a pair is made, and by maps each time that they have use for it. Elsewhere the pair is *boxed*: the first word points to a block that holds
 //! pointer and number and is never written again, and an exchange replaces the block. Epochs say when a block can be
 //! freed. This is as correct and as lock-free, but slow, and lets a stalled thread hold back blocks: a way to run at all.
 //! Numbers of boxed pairs have their highest bit set, so that what kind a pair is costs no look at memory.
@@ -223,16 +223,21 @@ mod words {
     }
 }
 
-/// Whether [`exchange_two`] can be called. Not in Miri, which accepts no accesses of different sizes, nor in models.
+/// Whether [`exchange_two`] can be called. Not in Miri, which accepts no accesses of different sizes, nor in models. Nor under
+/// ThreadSanitizer, whose exchange of two words is a lock and two stores: to one word of them alone it is not atomic.
 #[inline(always)]
 pub(crate) fn can_exchange_two() -> bool {
-    #[cfg(not(any(loom, miri, conex_boxed)))]
+    #[cfg(not(any(loom, miri, conex_boxed, conex_instrumented)))]
     return wide::is_there();
-    #[cfg(any(loom, miri, conex_boxed))]
+    #[cfg(any(loom, miri, conex_boxed, conex_instrumented))]
     false
 }
 
 /// Exchanges two words beside each other for `new`, if they are `old`. Says whether they were.
+///
+/// Others may load the words, and exchange one of them, each alone: that an access of sixteen bytes is one step for them too
+/// is a promise of the architectures (x86-64: a locked instruction on one cache line; Arm: single-copy atomicity of a pair of
+/// exclusive accesses, or of `casp`), not of the language.
 ///
 /// # Safety
 /// `words` points to two atomics, aligned to 16, and [`can_exchange_two`] was true.

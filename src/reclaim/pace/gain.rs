@@ -18,8 +18,11 @@ const JUDGED_IN_DOUBT: u32 = 2;
 /// From how many signals the speed side by side is taken, and for how many pauses it is good.
 const SIGNALS: u32 = 16;
 const FRESH: u32 = 1024;
-/// If more numbers were given from one signal to the next, another thread had a turn.
+/// If more numbers were given from one signal to the next, another thread had a turn; or there are many threads, which is
+/// believed after so many such signals, and once more each time that it is doubled, up to `MANY` times.
 const INTERLEAVED: u32 = 8;
+const DOUBTED: u32 = 32;
+const MANY: u32 = 5;
 /// How many signals of the other counter are passed over while one is measured, before it is given up.
 const PATIENCE: u32 = 8;
 /// What took more nanoseconds was disturbed: the thread lost the processor.
@@ -38,7 +41,8 @@ pub(super) struct Gain {
     measured: AtomicU32,
     mark: AtomicU32,
     patience: AtomicU32,
-    /// From how many signals on, what has been measured, in nanoseconds and numbers.
+    /// From how many signals on, in the low half, and from how many not because of their numbers, in the high one; and what has
+    /// been measured, in nanoseconds and numbers.
     signals: AtomicU32,
     nanoseconds: AtomicU32,
     numbers: AtomicU32,
@@ -64,35 +68,43 @@ impl Gain {
     }
 
     /// One signal more of the measurement side by side: `numbers` of the counter since this thread's last one, which was
-    /// before `expected`; `next` follows this one.
-    pub(super) fn measure(&self, counter: usize, expected: u32, next: u32, numbers: u32) {
+    /// before `expected`; `next` follows this one. If it comes to nothing: how many signals are to be passed over.
+    pub(super) fn measure(&self, counter: usize, expected: u32, next: u32, numbers: u32) -> Option<u32> {
         let this = counter as u32 + 1;
         let measured = get(&self.measured);
         if measured == this && expected == get(&self.mark) {
-            if let Some(took) = self.took()
-                && numbers <= INTERLEAVED
-            {
-                set(&self.signals, get(&self.signals) + 1);
+            let signals = get(&self.signals);
+            let doubted = signals >> 16;
+            if numbers > INTERLEAVED << (doubted / DOUBTED) {
+                if doubted == MANY * DOUBTED {
+                    // They have long turns without a pause of this thread's.
+                    self.measure_anew(0);
+                    return Some(USELESS_MOST);
+                }
+                set(&self.signals, signals + (1 << 16));
+            } else if let Some(took) = self.took() {
+                set(&self.signals, signals + 1);
                 set(&self.nanoseconds, get(&self.nanoseconds) + took);
                 set(&self.numbers, get(&self.numbers) + numbers);
             }
-            if get(&self.signals) == SIGNALS {
+            if get(&self.signals) & 0xffff == SIGNALS {
                 set(&self.beside, 16 * get(&self.nanoseconds) / get(&self.numbers));
                 set(&self.fresh, FRESH);
                 self.measure_anew(0);
-                return;
+                return None;
             }
         } else if measured != this {
             let patience = get(&self.patience);
             if patience > 0 {
                 set(&self.patience, patience - 1);
-                return;
+                return None;
             }
             self.measure_anew(this);
         }
         set(&self.mark, next);
         set(&self.patience, PATIENCE);
         set(&self.begin, clock() as u32);
+        None
     }
 
     fn measure_anew(&self, measured: u32) {
