@@ -62,6 +62,11 @@ pub fn commit() -> Vec<Scenario> {
             .pairs(),
         s("pairs-growth", 1, &[1, 2], &[&[Resize], &[Upsert(0), Upsert(0)]]).present(&[0, 1]).pairs(),
         s("pairs-growth-writers", 1, &[1, 2], &[&[Resize], &[Upsert(0)], &[Upsert(0)]]).present(&[0]).pairs(),
+        s("pairs-clear", 1, &[1], &[&[Clear(0)], &[Upsert(0), Upsert(0)], &[Upsert(2)]])
+            .present(&[0, 2])
+            .entries()
+            .pairs(),
+        s("pairs-shrink", 1, &[2, 1], &[&[Resize], &[Upsert(0), Upsert(0)]]).present(&[0]).pairs(),
         s("key-zero", 1, &[1], &[&[Insert(0), Erase(0)], &[Upsert(0)], &[Get(0), Get(0)]]).cell_less(0),
         s("entries", 1, &[1], &[&[Insert(0)], &[Upsert(0)], &[Get(0)]]).present(&[0]).entries(),
         s("entries-replace", 1, &[1], &[&[Upsert(0)], &[Erase(0)], &[Get(0)]]).present(&[0]).entries(),
