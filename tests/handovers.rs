@@ -393,12 +393,12 @@ fn an_entry_of_a_map() {
     );
 }
 
-/// The same through overflow nodes: all keys belong to one bucket, which has three cells, and no two have the same hash.
+/// The same through overflow nodes: all keys belong to one bucket, which has seven cells, and no two have the same hash.
 #[test]
 fn a_node_of_a_map() {
     // As the map spreads hashes: the top bits of the product are the bucket.
     let position = |hash: u64| (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let keys: Vec<u64> = (0..).filter(|key| position(Plain.hash_one(key)) >> 61 == 0).take(7).collect();
+    let keys: Vec<u64> = (0..).filter(|key| position(Plain.hash_one(key)) >> 61 == 0).take(10).collect();
     let domain = Domain::new().expect("memory");
     let map = map(&domain);
     let insert = |key: &u64| map.insert(*key, Box::new(*key)).unwrap();
@@ -406,12 +406,13 @@ fn a_node_of_a_map() {
     relay_in(
         &domain,
         &[
-            (0, &|| keys[..6].iter().for_each(insert)),
-            (1, &|| keys[..6].iter().rev().for_each(find)),
-            (1, &|| insert(&keys[6])),
-            (0, &|| find(&keys[6])),
+            (0, &|| keys[..9].iter().for_each(insert)),
+            (1, &|| keys[..9].iter().rev().for_each(find)),
+            (1, &|| insert(&keys[9])),
+            (0, &|| find(&keys[9])),
         ],
     );
+    assert_eq!((keys.len(), map.stats().buckets), (10, 4), "else they may stand in cells");
 }
 
 /// Pair (4): the table that another thread has begun to fill, for one that comes to help.
