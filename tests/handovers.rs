@@ -407,8 +407,9 @@ fn a_node_of_a_map() {
         &domain,
         &[
             (0, &|| keys[..9].iter().for_each(insert)),
-            (1, &|| keys[..9].iter().rev().for_each(find)),
+            // First of all an insertion: a lookup sees the header before it pins, and the pin is a fence.
             (1, &|| insert(&keys[9])),
+            (1, &|| keys[..9].iter().rev().for_each(find)),
             (0, &|| find(&keys[9])),
         ],
     );
