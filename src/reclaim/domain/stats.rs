@@ -32,6 +32,9 @@ impl Domain {
     }
 }
 
+/// At most so many readings for one answer.
+const READINGS: usize = if cfg!(loom) { 1 } else { 8 };
+
 impl Shared {
     /// Objects and bytes that were ever retired.
     #[cfg(all(unix, not(any(miri, loom))))]
@@ -45,7 +48,24 @@ impl Shared {
         })
     }
 
+    /// A reading takes in what is retired while it goes on, and not what is disposed of: who loses the processor in between
+    /// would find thousands pending that never were at once. So of a few readings that counts in which least was disposed of.
     pub(super) fn stats(&self) -> DomainStats {
+        let mut best = self.reading();
+        for _ in 1..READINGS {
+            if best.0 == 0 {
+                break;
+            }
+            let next = self.reading();
+            if next.0 < best.0 {
+                best = next;
+            }
+        }
+        best.1
+    }
+
+    /// One reading, and how many objects were disposed of meanwhile.
+    fn reading(&self) -> (usize, DomainStats) {
         // Relaxed throughout: statistics. Disposed first, so that a block counted there is counted as retired too.
         let disposed_objects = self.disposed_objects.load(Ordering::Relaxed);
         let disposed_bytes = self.disposed_bytes.load(Ordering::Relaxed);
@@ -67,6 +87,8 @@ impl Shared {
         stats.pending_objects = positive(objects.wrapping_sub(disposed_objects));
         stats.pending_bytes = positive(bytes.wrapping_sub(disposed_bytes));
         stats.oldest_guard = Duration::from_nanos(now.saturating_sub(oldest));
-        stats
+        // Relaxed: statistics.
+        let meanwhile = self.disposed_objects.load(Ordering::Relaxed).wrapping_sub(disposed_objects);
+        (meanwhile, stats)
     }
 }
