@@ -25,7 +25,7 @@ missing() { printf '%s\t%s\n' "$1" "$2" >>"$absent"; say "absent: $1: $2"; }
 have() { command -v "$1" >/dev/null; }
 
 for tool in cmake cargo python3; do
-  have "$tool" || { say "$tool is needed and not there"; exit 1; }
+  have "$tool" || { say "$tool is needed and not there: \`make setup\` installs it"; exit 1; }
 done
 
 # ---- the peers from Debian -------------------------------------------------------------------------------------------

@@ -139,6 +139,12 @@ impl Bucket {
         &self.slots[lane % LANES].lane
     }
 
+    /// A name of this bucket, which few others have as well.
+    #[inline]
+    pub(super) fn place(&self) -> u16 {
+        (core::ptr::from_ref(self).addr() / size_of::<Self>()) as u16
+    }
+
     #[inline]
     pub(super) fn load(&self) -> Header {
         // (1) Acquire: the cells, the node, the frozen contents or the next table that the header speaks of.

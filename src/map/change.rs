@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::header::{Header, NodeChange};
 use super::memory::Codec;
 use super::node::Node;
-use super::once::{Tried, try_once};
+use super::once::{Tried, is_exchange, try_once};
 use super::plan::{Change, Plan};
 use super::room::{NodeEdit, Room};
 use crate::mem::NoMemory;
@@ -55,7 +55,13 @@ impl<C: Codec> Engine<C> {
             && let Ok(found) = bucket.find(header, probe)
         {
             match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
-                Tried::Done(change) => return Ok(change),
+                Tried::Done(change) => {
+                    // Several threads may be at it: see `reclaim::pace`.
+                    if is_exchange(header, change, found) {
+                        self.hazards.won_at(pinned, bucket.place(), header.version() as u16);
+                    }
+                    return Ok(change);
+                }
                 Tried::Claimed => drop(Room::claimed(self, pinned, bucket)),
                 Tried::InVain => {}
             }

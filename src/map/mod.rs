@@ -106,6 +106,9 @@
 //! - without memory for a larger table the nodes keep the map working. Without memory for a node, an operation that needs
 //!   one fails and changes nothing.
 //!
+//! After it has replaced a value that others replace at the same time, a thread may pause for some microseconds (see
+//! `reclaim::pace`): a fixed number of pause instructions, when the change is made, not until somebody did something.
+//!
 //! Nodes are named by the low 48 bits of their address. Where user addresses are longer, or tagged in the top byte, there
 //! is "no memory" for nodes; such platforms are not supported.
 //!

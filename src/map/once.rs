@@ -14,6 +14,15 @@ pub(super) enum Tried {
     Claimed,
 }
 
+/// Whether a change of what was found is one exchange of header and spare lane: that is how values are replaced that several
+/// threads replace at once, and the version then tells how many did in between.
+#[inline(always)]
+pub(super) fn is_exchange(header: Header, change: Change, found: Option<Found>) -> bool {
+    matches!(change, Change::Replaced(_))
+        && header.is_plain()
+        && matches!(found, Some(Found { place: Place::Cell(cell), .. }) if header.has_spare(cell))
+}
+
 /// One attempt. What `plan` wanted is in `planned`.
 ///
 /// `found` is what was found under `header`, which is not frozen and leaves room for three changes.

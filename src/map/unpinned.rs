@@ -31,7 +31,7 @@ use super::change::Rest;
 use super::engine::{Engine, prefetch, prefetch_bucket};
 use super::header::Header;
 use super::memory::Codec;
-use super::once::{Tried, try_once};
+use super::once::{Tried, is_exchange, try_once};
 use super::parked::{CURRENT, NEXT};
 use super::plan::{Change, Plan};
 use super::room::Room;
@@ -247,6 +247,10 @@ impl<C: Codec> Engine<C> {
             match try_once(bucket, header, found, probe, &mut plan, &mut planned)? {
                 Tried::Done(change) => {
                     table.assert_held();
+                    // Several threads may be at it: see `reclaim::pace`.
+                    if is_exchange(header, change, found) {
+                        lane.won_at(bucket.place(), header.version() as u16);
+                    }
                     if !matches!(change, Change::Kept(_)) {
                         self.follow_up_by(lane, table.period(), table.is_migrating(), change);
                     }

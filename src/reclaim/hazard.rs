@@ -50,6 +50,7 @@ use core::ptr;
 
 use super::domain::{Domain, Shared};
 use super::pace::Pace;
+use super::pinned::Pinned;
 use super::thread::{self, Member};
 use crate::sync::{AtomicPtr, Ordering, fence};
 
@@ -152,6 +153,14 @@ impl Hazards {
         let member = thread::member(self.shared, &self.domain);
         let slots = &raw const member.record().lanes.0[self.lane % LANES];
         Lane { slots, member, hazards: PhantomData }
+    }
+
+    /// [`Lane::won_at`] of the thread that has this pin.
+    #[inline(always)]
+    pub(crate) fn won_at(&self, pinned: &Pinned, place: u16, number: u16) {
+        if cfg!(not(loom)) {
+            pinned.record().value.lanes.0[self.lane % LANES].pace.won_at(place, number);
+        }
     }
 
     /// Before [`Hazards::named`], after the blocks to be asked for were unlinked.
@@ -307,6 +316,14 @@ impl Lane<'_> {
     pub(crate) fn won(&self, number: u64) {
         if cfg!(not(loom)) {
             self.slots().pace.won(number as usize);
+        }
+    }
+
+    /// [`Lane::won`], of a container with a counter at each of many places.
+    #[inline(always)]
+    pub(crate) fn won_at(&self, place: u16, number: u16) {
+        if cfg!(not(loom)) {
+            self.slots().pace.won_at(place, number);
         }
     }
 

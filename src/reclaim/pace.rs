@@ -16,6 +16,10 @@
 //! of some length, or others would never have theirs; and one that has lost several times says so, upon which the one
 //! that has had its turn gives way: the sooner and the longer, the more often it is asked without having to ask itself.
 //!
+//! A map has such numbers too, in each bucket the version that every change raises. They say something only if this thread's
+//! last change was of the same bucket, as it nearly always is where all threads count one key. Only buckets are asked that have
+//! a value in the spare lane, where one that several threads change at once comes to stand.
+//!
 //! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
 //! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,
 //! it is worth it; if the next pop gets one element again, as in a conversation of two threads, it is not. So a pause is
@@ -126,6 +130,24 @@ impl Pace {
         set(&self.next[0], number.wrapping_add(1));
         if number != expected {
             self.others_came(0, expected, number, 1, WON);
+        }
+    }
+
+    /// [`Pace::won`], where the container has a counter at each of many places, of which two seldom have one name.
+    #[inline(always)]
+    pub(super) fn won_at(&self, place: u16, number: u16) {
+        let number = u32::from(place) << 16 | u32::from(number);
+        let expected = get(&self.next[0]);
+        set(&self.next[0], number.wrapping_add(1));
+        if number == expected {
+            return;
+        }
+        if (number ^ expected) >> 16 == 0 {
+            self.others_came(0, expected, number, 1, WON);
+        } else {
+            // Elsewhere than before, which says nothing of others.
+            set(&self.run[0], number);
+            set(&self.open, 0);
         }
     }
 
@@ -254,5 +276,39 @@ impl Pace {
         for _ in 0..pause {
             spin_loop();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_one_place_tell_of_others() {
+        let pace = Pace::default();
+        (1..20).for_each(|n| pace.won_at(7, n));
+        assert!(!pace.gain.is_measuring(), "this thread's own numbers");
+        pace.won_at(7, 30);
+        assert!(pace.gain.is_measuring());
+    }
+
+    #[test]
+    fn numbers_of_other_places_tell_nothing() {
+        let pace = Pace::default();
+        (1..20).for_each(|n| pace.won_at(n % 3, 30 * n));
+        assert!(!pace.gain.is_measuring());
+        // The versions of two places that differ by nothing but the place.
+        pace.won_at(4, 5);
+        pace.won_at(5, 5);
+        assert!(!pace.gain.is_measuring());
+    }
+
+    /// What a bucket's version is after all that fit the low bits.
+    #[test]
+    fn numbers_that_begin_anew_are_another_places() {
+        let pace = Pace::default();
+        pace.won_at(7, u16::MAX);
+        pace.won_at(7, 0);
+        assert!(!pace.gain.is_measuring());
     }
 }

@@ -74,6 +74,7 @@ impl<S: Slot> RawStack<S> {
             // (2) as in `pop`.
             let head = self.head.top.load();
             if head.ptr.is_null() || n == 0 {
+                self.leave(lost);
                 return (ptr::null_mut(), 0);
             }
             if let Some((below, len)) = self.walk(lane, head, n) {

@@ -101,8 +101,9 @@
 //! that needs two lines of another thread to succeed can lose for long against one that has them, so a thread that lost four
 //! exchanges in a row sets a flag, and others, once they have had their turn, pause when they see it. Two threads that
 //! push and pop in turns do several times as much in this way as when each tries as fast as it can. Elimination (Hendler,
-//! Shavit, Yerushalmi 2004) pairs pushes with pops that meet; it needs a place to wait at and a second exchange, and was
-//! not tried here: with a burst for each thread, few of them meet.
+//! Shavit, Yerushalmi 2004) pairs pushes with pops that meet, by way of a place of their own. Such a meeting moves at least
+//! one line there and back, which takes 50 to 400 ns between two processors, where a push and a pop in turns take 18 to
+//! 45; it pays where many processors are at one stack, and is not done here.
 //!
 //! # Memory
 //!

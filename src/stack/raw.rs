@@ -157,7 +157,7 @@ impl<S: Slot> RawStack<S> {
         let mut lost = 0;
         loop {
             if head.ptr.is_null() {
-                self.found_nothing(&lane);
+                self.found_nothing(&lane, lost);
                 return false;
             }
             let chunk = self.shape().chunk(head.ptr);
@@ -217,8 +217,19 @@ impl<S: Slot> RawStack<S> {
         }
     }
 
+    /// The operation ends without an exchange, after so many failed ones: there is nothing to have a turn at.
+    #[inline(always)]
+    pub(super) fn leave(&self, lost: u32) {
+        if lost >= STARVING {
+            // Relaxed: a wish, as in `won`.
+            self.head.starving.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// A pop found the stack empty, after so many failed exchanges.
     #[cold]
-    fn found_nothing(&self, lane: &Lane<'_>) {
+    fn found_nothing(&self, lane: &Lane<'_>, lost: u32) {
+        self.leave(lost);
         if let Some(cache) = self.caches.get(lane.index()) {
             lane.found_nothing_after(cache.pops());
         }
@@ -290,5 +301,23 @@ impl<S: Slot> Drop for RawStack<S> {
         unsafe { self.caches.free_all(&self.depot.allocator) };
         // SAFETY: as above.
         unsafe { self.depot.free_all() };
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::mem::Typed;
+
+    /// Or the others would step aside for nobody.
+    #[test]
+    fn who_finds_nothing_asks_for_no_turn_any_more() {
+        let stack = RawStack::new(Typed::<u64>::new(), &Options::new()).unwrap();
+        let lane = stack.depot.lane();
+        let mut lost = STARVING - 1;
+        stack.lost(&mut lost);
+        assert!(stack.head.starving.load(Ordering::Relaxed));
+        stack.found_nothing(&lane, lost);
+        assert!(!stack.head.starving.load(Ordering::Relaxed));
     }
 }
