@@ -2,6 +2,7 @@
 
 #![cfg(not(loom))]
 
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::collections::HashMap;

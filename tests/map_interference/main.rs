@@ -8,6 +8,7 @@
     reason = "calls of C functions"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::cell::{Cell, RefCell};
