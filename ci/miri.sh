@@ -15,9 +15,9 @@ CARGO_TARGET_DIR=$target/miri-rung
 export CARGO_TARGET_DIR
 # One of each container, the map's three ways to keep its entries, the reclamation, and the C layer; and all of `handovers`,
 # which are made for Miri.
-first="handovers queue_stress::batches map_stress::values_belong_to_their_keys_and_are_dropped_once
-reclaim::the_barrier_reaches_what_idle_threads_retired queue_memory::memory_comes_back
-stack_memory::memory_comes_back_while_the_stack_is_in_use hazard::what_waits_is_bounded"
+first="handovers queue_stress::batches map_stress::values::values_belong_to_their_keys_and_are_dropped_once
+reclaim::barrier::the_barrier_reaches_what_idle_threads_retired queue_memory::memory_comes_back
+stack_memory::amount::memory_comes_back_while_the_stack_is_in_use hazard::what_waits_is_bounded"
 # These use the default domain. What waits there when the process ends has not leaked, but Miri cannot tell.
 shared="map_owners::owning_keys_of_words_are_copied_and_dropped_once map_ffi::words_are_counted_by_threads
 map_calls::batches_answer_by_index"
