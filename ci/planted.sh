@@ -42,9 +42,12 @@ sub rung {
         @names = ([$file]) unless @names;
     } else { return "something else" }
     for (@names) {
-        my ($file, $test) = @$_;
-        my @files = $file eq "lib" ? @sources : ("tests/$file.rs");
-        return "tests/$file.rs, which is not there" unless -e $files[0];
+        # Of a test that is a folder, its module comes in between.
+        my ($file, @path) = @$_;
+        my $test = $path[-1];
+        my $module = @path > 1 ? $path[0] : "*";
+        my @files = $file eq "lib" ? @sources : -d "tests/$file" ? glob("tests/$file/$module.rs") : ("tests/$file.rs");
+        return "tests/$file.rs, which is not there" unless @files && -e $files[0];
         return "the test $test, which is not in $file" if defined $test && !there($test, @files);
     }
     return undef;

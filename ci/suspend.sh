@@ -13,7 +13,7 @@ release_library
 cargo build --release --quiet --manifest-path $source/peers/Cargo.toml --target-dir "$rig/peers"
 out=$rig/suspend
 # shellcheck disable=SC2086 # words
-objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/malloc.cpp $subjects $source/peers.cpp $source/suspend.cpp)
+objects=$(objects g++ -std=c++17 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Iinclude -- $source/malloc.cpp $subjects $source/peers.cpp $source/test.cpp $source/random.cpp $source/stepped.cpp $source/suspend.cpp)
 # shellcheck disable=SC2086 # a list of words
 g++ $objects "$library" -L"$rig/peers/release" -lsuspend_peers -Wl,-rpath,"$rig/peers/release" \
     $system_libs -o "$out"

@@ -1,41 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Bad input to every function of the map: the documented status, and nothing changed.
-#include "abuse/bad_input.hpp"
+// Bad arguments to every function of the map: the documented status, and nothing changed. What options and callbacks can do
+// wrong is in map_options.cpp and map_callbacks.cpp.
+#include "abuse/map.hpp"
 
 namespace {
 
+using abuse::fill;
+using abuse::never_make;
+using abuse::untouched;
+using abuse::verify;
+
 constexpr std::size_t marker = 0x5AFE5AFE;
-constexpr std::uint64_t untouched = 0x1234567812345678;
 
 std::int32_t never_update(const void*, std::size_t, const void*, void*, void*) {
     CHECK(false);
     return CONEX_KEEP;
 }
-std::int32_t never_make(void*, void*) {
-    CHECK(false);
-    return 0;
-}
 std::int32_t never_visit(const void*, std::size_t, const void*, void*) {
     CHECK(false);
     return 0;
-}
-std::uint64_t some_hash(const void*, std::size_t, std::uint64_t, void*) { return 1; }
-bool some_equal(const void*, std::size_t, const void*, std::size_t, void*) { return true; }
-
-/// Keys 1 to 3 with ten times that as value, which must still be so.
-void fill(conex_map* m) {
-    for (std::uint64_t k = 1; k <= 3; ++k) {
-        const std::uint64_t v = k * 10;
-        CHECK(conex_map_insert(m, &k, 8, &v, nullptr) == CONEX_OK);
-    }
-}
-void verify(conex_map* m) {
-    std::size_t n = 0;
-    CHECK(conex_map_len(m, &n) == CONEX_OK && n == 3);
-    for (std::uint64_t k = 1; k <= 3; ++k) {
-        std::uint64_t v = 0;
-        CHECK(conex_map_get(m, &k, 8, &v) == CONEX_OK && v == k * 10);
-    }
 }
 
 /// Every function on one key, with the key as a parameter.
@@ -252,83 +235,6 @@ TEST("map: batches whose keys are bad") {
     CHECK(conex_map_destroy(strings) == CONEX_OK);
 }
 
-TEST("map: operations that the value does not allow") {
-    conex_map_options o = CONEX_MAP_OPTIONS_INIT;
-    o.value.size = 4;
-    o.value.align = 4;
-    conex_map* m = nullptr;
-    CHECK(conex_map_new(&o, &m) == CONEX_OK);
-    std::uint64_t k = 1;
-    std::uint64_t out = untouched;
-    abuse::expect(conex_map_fetch_add(m, &k, 8, 1, &out), CONEX_ERR_INVALID, "conex_map_fetch_add", "4-byte values");
-    CHECK(conex_map_destroy(m) == CONEX_OK);
-    o = CONEX_MAP_OPTIONS_INIT;
-    o.value.drop = [](void*, void*) {};
-    CHECK(conex_map_new(&o, &m) == CONEX_OK);
-    const std::uint64_t v = 3;
-    CHECK(conex_map_insert(m, &k, 8, &v, nullptr) == CONEX_OK);
-    abuse::expect(conex_map_fetch_add(m, &k, 8, 1, &out), CONEX_ERR_INVALID, "conex_map_fetch_add", "values with drop");
-    abuse::expect(conex_map_compare_exchange(m, &k, 8, &v, &v, nullptr), CONEX_ERR_INVALID,
-                  "conex_map_compare_exchange", "values with drop");
-    abuse::expect(conex_map_get(m, &k, 8, &out), CONEX_ERR_INVALID, "conex_map_get", "values that cannot be copied");
-    abuse::expect(conex_map_insert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_insert",
-                  "values that cannot be copied");
-    abuse::expect(conex_map_upsert(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_upsert",
-                  "values that cannot be copied");
-    abuse::expect(conex_map_replace(m, &k, 8, &v, &out), CONEX_ERR_INVALID, "conex_map_replace",
-                  "values that cannot be copied");
-    abuse::expect(conex_map_remove(m, &k, 8, &out), CONEX_ERR_INVALID, "conex_map_remove",
-                  "values that cannot be copied");
-    abuse::expect(conex_map_get_or_insert(m, &k, 8, never_make, nullptr, &out), CONEX_ERR_INVALID,
-                  "conex_map_get_or_insert", "values that cannot be copied");
-    conex_status status = CONEX_BUSY;
-    abuse::expect(conex_map_get_n(m, &k, 1, &out, &status, nullptr), CONEX_ERR_INVALID, "conex_map_get_n",
-                  "values that cannot be copied");
-    CHECK(out == untouched);
-    bool found = false;
-    CHECK(conex_map_contains(m, &k, 8, &found) == CONEX_OK && found);
-    CHECK(conex_map_destroy(m) == CONEX_OK);
-}
-
-TEST("map: callbacks that answer nonsense") {
-    const abuse::zoo all;
-    fill(all.map);
-    std::uint64_t k = 1;
-    for (const std::int32_t nonsense : {3, 4, 100, INT32_MAX}) {
-        const conex_update_fn update = [](const void*, std::size_t, const void*, void*, void* ctx) {
-            return *static_cast<std::int32_t*>(ctx);
-        };
-        std::int32_t answer = nonsense;
-        abuse::expect(conex_map_update(all.map, &k, 8, update, &answer, nullptr), CONEX_ERR_INVALID, "conex_map_update",
-                      "a callback that answers nonsense");
-    }
-    // A negative status is passed on; a negative number that is no status is nonsense too.
-    for (const std::int32_t negative : {-1, -3, -6, -7, -100, INT32_MIN}) {
-        std::int32_t answer = negative;
-        const auto passed_on = negative >= -6 ? static_cast<conex_status>(negative) : CONEX_ERR_INVALID;
-        const conex_update_fn update = [](const void*, std::size_t, const void*, void*, void* ctx) {
-            return *static_cast<std::int32_t*>(ctx);
-        };
-        const conex_visit_fn visit = [](const void*, std::size_t, const void*, void* ctx) {
-            return *static_cast<std::int32_t*>(ctx);
-        };
-        const conex_make_fn make = [](void*, void* ctx) { return *static_cast<std::int32_t*>(ctx); };
-        std::uint64_t absent = 99;
-        std::uint64_t cursor = 0;
-        abuse::expect(conex_map_update(all.map, &k, 8, update, &answer, nullptr), passed_on, "conex_map_update",
-                      "a negative answer");
-        abuse::expect(conex_map_for_each(all.map, visit, &answer), passed_on, "conex_map_for_each",
-                      "a negative answer");
-        abuse::expect(conex_map_scan(all.map, &cursor, 1, visit, &answer), passed_on, "conex_map_scan",
-                      "a negative answer");
-        abuse::expect(conex_map_retain(all.map, visit, &answer, nullptr), passed_on, "conex_map_retain",
-                      "a negative answer");
-        abuse::expect(conex_map_get_or_insert(all.map, &absent, 8, make, &answer, nullptr), passed_on,
-                      "conex_map_get_or_insert", "a negative answer");
-    }
-    verify(all.map);
-}
-
 TEST("map: cursors that no scan has made") {
     conex_map* m = nullptr;
     CHECK(conex_map_new(nullptr, &m) == CONEX_OK);
@@ -362,88 +268,4 @@ TEST("map: cursors that no scan has made") {
         status = conex_map_scan(m, &cursor, 0, count, &seen);  // at least one a call
     CHECK(status == CONEX_EMPTY && seen == 1000);
     CHECK(conex_map_destroy(m) == CONEX_OK);
-}
-
-TEST("map: bad options") {
-    const abuse::zoo all;
-    const conex_map_options defaults = CONEX_MAP_OPTIONS_INIT;
-    abuse::refuse_bad_options(all, defaults, conex_map_new, conex_map_destroy, "conex_map_new");
-    const auto refuse = [](const conex_map_options& o, const char* what) {
-        conex_map* m = nullptr;
-        abuse::expect(conex_map_new(&o, &m), CONEX_ERR_INVALID, "conex_map_new", what);
-        CHECK(m == nullptr);
-    };
-    for (const auto& [what, element] : abuse::bad_elements()) {
-        conex_map_options o = defaults;
-        o.value = element;
-        refuse(o, what);
-        o = defaults;
-        o.key_element = element;
-        refuse(o, what);
-    }
-    conex_map_options o = defaults;
-    for (const int kind : {-1, 2, 3, 1000, INT32_MAX, INT32_MIN}) {
-        o.key = static_cast<conex_key_kind>(kind);
-        refuse(o, "a key kind that does not exist");
-    }
-    o = defaults;
-    o.key_element.drop = [](void*, void*) {};
-    refuse(o, "a key that is dropped and not cloned");
-    o = defaults;
-    o.key_element.clone = [](void*, const void*, void*) -> std::int32_t { return 0; };
-    refuse(o, "a key that is cloned and not dropped");
-    o = defaults;
-    o.hash = some_hash;
-    refuse(o, "hash without equal");
-    o = defaults;
-    o.equal = some_equal;
-    refuse(o, "equal without hash");
-    o = defaults;
-    o.key = CONEX_KEY_BYTES;
-    o.key_element.size = 16;
-    refuse(o, "byte strings with a size");
-    o = defaults;
-    o.key = CONEX_KEY_BYTES;
-    o.key_element.drop = [](void*, void*) {};
-    refuse(o, "byte strings with a drop");
-    for (const std::size_t capacity : {SIZE_MAX, SIZE_MAX / 2, std::size_t{1} << 60}) {
-        o = defaults;
-        o.capacity = capacity;
-        conex_map* m = nullptr;
-        const conex_status made = conex_map_new(&o, &m);
-        abuse::expect(made, CONEX_ERR_NO_MEMORY, "conex_map_new", "an absurd capacity");
-        CHECK(m == nullptr);
-    }
-}
-
-TEST("map: drop and clone that use other containers and the domain") {
-    const abuse::zoo all;
-    conex_map_options o = CONEX_MAP_OPTIONS_INIT;
-    o.domain = nullptr;
-    o.value.drop = [](void* element, void* ctx) {
-        const abuse::zoo& z = *static_cast<const abuse::zoo*>(ctx);
-        CHECK(conex_queue_push(z.queue, element) == CONEX_OK);
-        CHECK(conex_domain_flush(conex_domain_default()) == CONEX_OK);
-        std::uint64_t k = 1;
-        std::uint64_t v = 1;
-        conex_map_upsert(z.map, &k, 8, &v, nullptr);
-        conex_map_remove(z.map, &k, 8, nullptr);
-    };
-    o.value.clone = [](void* to, const void* from, void* ctx) -> std::int32_t {
-        const abuse::zoo& z = *static_cast<const abuse::zoo*>(ctx);
-        std::memcpy(to, from, 8);
-        return conex_stack_push(z.stack, from);
-    };
-    o.value.ctx = const_cast<abuse::zoo*>(&all);
-    conex_map* m = nullptr;
-    CHECK(conex_map_new(&o, &m) == CONEX_OK);
-    for (std::uint64_t k = 0; k < 500; ++k) {
-        std::uint64_t old = 0;
-        CHECK(conex_map_insert(m, &k, 8, &k, nullptr) == CONEX_OK);
-        CHECK(conex_map_upsert(m, &k, 8, &k, &old) == CONEX_EXISTS && old == k);
-    }
-    std::size_t n = 0;
-    CHECK(conex_stack_len(all.stack, &n) == CONEX_OK && n >= 500);
-    CHECK(conex_map_destroy(m) == CONEX_OK);
-    CHECK(conex_queue_len(all.queue, &n) == CONEX_OK && n == 1000);  // each value dropped once
 }

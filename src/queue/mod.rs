@@ -129,6 +129,7 @@
 //! lies in the slot, whatever its size, since each slot has one writer and one reader; emptiness is read off the slots;
 //! hazards stay from one operation to the next.
 
+mod error;
 mod event;
 mod iter;
 mod pop;
@@ -136,12 +137,13 @@ mod raw;
 mod segment;
 mod shape;
 mod store;
+mod traits;
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use std::time::Duration;
 
+pub use error::PopError;
 pub use iter::{Drain, IntoIter};
 pub(crate) use raw::{Nothing, RawQueue, Refused};
 
@@ -349,83 +351,5 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
-    }
-}
-
-/// Why a pop that waits came back without an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PopError {
-    /// The time was up, and the queue empty.
-    TimedOut,
-    /// The queue is closed, and empty for ever.
-    Closed,
-}
-
-impl fmt::Display for PopError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut => "the time was up before there was an element",
-            Self::Closed => "the queue is closed and empty",
-        })
-    }
-}
-
-impl std::error::Error for PopError {}
-
-impl From<Nothing> for PopError {
-    fn from(nothing: Nothing) -> Self {
-        match nothing {
-            Nothing::Closed => Self::Closed,
-            Nothing::Empty | Nothing::TimedOut => Self::TimedOut,
-        }
-    }
-}
-
-/// Drops what is in a queue, and goes on with the rest when a destructor panics. A second panic ends the process, as it
-/// does in a vector.
-fn drop_elements<T>(raw: &mut RawQueue<Typed<T>>) {
-    struct Rest<'a, T>(&'a mut RawQueue<Typed<T>>);
-    impl<T> Drop for Rest<'_, T> {
-        fn drop(&mut self) {
-            // SAFETY: the engine hands each element over once.
-            self.0.drain(|element| unsafe { element.cast::<T>().drop_in_place() });
-        }
-    }
-    if core::mem::needs_drop::<T>() {
-        let rest = Rest(raw);
-        // SAFETY: as above. `rest` takes over if this panics, and finds nothing if it does not.
-        rest.0.drain(|element| unsafe { element.cast::<T>().drop_in_place() });
-    }
-}
-
-impl<T> Drop for Queue<T> {
-    fn drop(&mut self) {
-        drop_elements(&mut self.raw);
-    }
-}
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Extend<T> for Queue<T> {
-    fn extend<I: IntoIterator<Item = T>>(&mut self, elements: I) {
-        elements.into_iter().for_each(|element| self.push(element));
-    }
-}
-
-impl<T> FromIterator<T> for Queue<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
-        let mut queue = Self::new();
-        queue.extend(elements);
-        queue
-    }
-}
-
-impl<T> fmt::Debug for Queue<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
     }
 }
