@@ -51,7 +51,7 @@ fn nothing_left<R, S>(left: Vec<u32>, _: R, _: S) {
 /// fence of that one would order what was written before it, whatever the push does.
 #[test]
 fn publish() {
-    race(&[2, 2], 4, nothing, pop_twice, push_twice, any);
+    race(&[2, 1], 4, nothing, pop_twice, push_twice, any);
 }
 
 fn push_twice(model: &Model) {
