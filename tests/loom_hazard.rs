@@ -4,13 +4,18 @@
 
 #![cfg(loom)]
 
+#[path = "common/models.rs"]
+mod models;
+
 use std::ffi::c_void;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use conex::Domain;
+use conex::{Domain, HazardPointer};
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicPtr;
 use loom::thread;
+use models::{Within, explore, race};
 
 struct Object {
     freed: AtomicBool,
@@ -28,6 +33,36 @@ fn object() -> std::sync::Arc<Object> {
     std::sync::Arc::new(Object { freed: AtomicBool::new(false) })
 }
 
+/// What the two threads of a model share.
+struct World {
+    domain: Domain,
+    /// Where the first object is found.
+    source: AtomicPtr<Object>,
+    objects: [std::sync::Arc<Object>; 3],
+    /// For the one that may have it, to give it up.
+    hazard: Mutex<Option<HazardPointer>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let objects = [object(), object(), object()];
+        let source = AtomicPtr::new(std::sync::Arc::as_ptr(&objects[0]).cast_mut());
+        Self { domain: Domain::new().unwrap(), source, objects, hazard: Mutex::new(None) }
+    }
+
+    fn ptr(&self, i: usize) -> *mut Object {
+        std::sync::Arc::as_ptr(&self.objects[i]).cast_mut()
+    }
+
+    /// Protects what the source leads to, lets the other thread go on, and looks whether it is still there.
+    fn read(&self, hazard: &mut HazardPointer) {
+        let seen = hazard.protect(&self.source);
+        thread::yield_now();
+        // SAFETY: the model keeps the objects.
+        assert!(seen.is_null() || !unsafe { &*seen }.freed.load(Ordering::SeqCst), "freed under a hazard");
+    }
+}
+
 fn retire(domain: &Domain, object: *mut Object, freed: &'static AtomicUsize) {
     let ctx = std::ptr::from_ref(freed).cast_mut().cast();
     // SAFETY: unlinked by the models; `free` uses the object, which the model keeps, and a static.
@@ -38,34 +73,22 @@ fn retire(domain: &Domain, object: *mut Object, freed: &'static AtomicUsize) {
 #[test]
 fn a_reader_keeps_what_it_protects() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    loom::model(|| {
+    let prepare = || {
         FREED.store(0, Ordering::SeqCst);
-        let objects = [object(), object()];
-        let ptr = |i: usize| std::sync::Arc::as_ptr(&objects[i]).cast_mut();
-        let domain = Domain::new().unwrap();
-        let source = Arc::new(AtomicPtr::new(ptr(0)));
-        let reader = {
-            let (domain, source) = (domain.clone(), source.clone());
-            let _keep = objects.clone();
-            thread::spawn(move || {
-                let mut hazard = domain.hazard_pointer().unwrap();
-                for _ in 0..2 {
-                    let seen = hazard.protect(&source);
-                    thread::yield_now();
-                    // SAFETY: the model keeps the objects.
-                    assert!(
-                        seen.is_null() || !unsafe { &*seen }.freed.load(Ordering::SeqCst),
-                        "freed under a hazard"
-                    );
-                }
-                drop(_keep);
-            })
-        };
-        let old = source.swap(ptr(1), Ordering::AcqRel);
-        retire(&domain, old, &FREED);
-        domain.flush();
-        reader.join().unwrap();
-        domain.flush();
+        World::new()
+    };
+    let retire = |world: &World| {
+        let old = world.source.swap(world.ptr(1), Ordering::AcqRel);
+        retire(&world.domain, old, &FREED);
+        world.domain.flush();
+    };
+    let read = |world: &World| {
+        let mut hazard = world.domain.hazard_pointer().unwrap();
+        world.read(&mut hazard);
+        world.read(&mut hazard);
+    };
+    race(&[Within::Bound, Within::Bound], prepare, retire, read, |world, (), ()| {
+        world.domain.flush();
         assert_eq!(FREED.load(Ordering::SeqCst), 1);
     });
 }
@@ -74,26 +97,23 @@ fn a_reader_keeps_what_it_protects() {
 #[test]
 fn a_hazard_pointer_comes_while_a_scan_goes() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    loom::model(|| {
+    let prepare = || {
         FREED.store(0, Ordering::SeqCst);
-        let first = object();
-        let domain = Domain::new().unwrap();
-        let source = Arc::new(AtomicPtr::new(std::sync::Arc::as_ptr(&first).cast_mut()));
-        let mut mine = domain.hazard_pointer().unwrap();
-        mine.protect(&source);
-        let reader = {
-            let (domain, source, first) = (domain.clone(), source.clone(), first.clone());
-            thread::spawn(move || {
-                let mut hazard = domain.hazard_pointer().unwrap();
-                let seen = hazard.protect(&source);
-                assert!(seen.is_null() || !first.freed.load(Ordering::SeqCst), "freed under a hazard");
-            })
-        };
-        drop(mine);
-        retire(&domain, source.swap(std::ptr::null_mut(), Ordering::AcqRel), &FREED);
-        domain.flush();
-        reader.join().unwrap();
-        drop(domain);
+        let world = World::new();
+        let mut first = world.domain.hazard_pointer().unwrap();
+        first.protect(&world.source);
+        *world.hazard.lock().unwrap() = Some(first);
+        world
+    };
+    let retire = |world: &World| {
+        *world.hazard.lock().unwrap() = None;
+        let old = world.source.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        retire(&world.domain, old, &FREED);
+        world.domain.flush();
+    };
+    let read = |world: &World| world.read(&mut world.domain.hazard_pointer().unwrap());
+    race(&[Within::Bound, Within::Bound], prepare, retire, read, |world, (), ()| {
+        drop(world.domain);
         assert_eq!(FREED.load(Ordering::SeqCst), 1);
     });
 }
@@ -102,19 +122,17 @@ fn a_hazard_pointer_comes_while_a_scan_goes() {
 #[test]
 fn retire_against_retire() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    loom::model(|| {
+    let prepare = || {
         FREED.store(0, Ordering::SeqCst);
-        let objects = [object(), object(), object()];
-        let ptr = |i: usize| std::sync::Arc::as_ptr(&objects[i]).cast_mut();
-        let domain = Domain::new().unwrap();
-        retire(&domain, ptr(0), &FREED);
-        let other = {
-            let (domain, object) = (domain.clone(), objects[1].clone());
-            thread::spawn(move || retire(&domain, std::sync::Arc::as_ptr(&object).cast_mut(), &FREED))
-        };
-        retire(&domain, ptr(2), &FREED);
-        other.join().unwrap();
-        domain.flush();
+        let world = World::new();
+        retire(&world.domain, world.ptr(0), &FREED);
+        world
+    };
+    let mine = |world: &World| retire(&world.domain, world.ptr(2), &FREED);
+    let theirs = |world: &World| retire(&world.domain, world.ptr(1), &FREED);
+    // They do the same.
+    race(&[Within::Bound], prepare, mine, theirs, |world, (), ()| {
+        world.domain.flush();
         assert_eq!(FREED.load(Ordering::SeqCst), 3);
     });
 }
@@ -123,9 +141,7 @@ fn retire_against_retire() {
 #[test]
 fn scan_of_a_third_thread() {
     static FREED: AtomicUsize = AtomicUsize::new(0);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.check(|| {
+    explore(Within::Preemptions(2), || {
         FREED.store(0, Ordering::SeqCst);
         let first = object();
         let domain = Domain::new().unwrap();

@@ -16,9 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conex::{AtomicRef, Domain, Ref};
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
-use loom::thread;
-use models::{let_first, long_model, model};
+use models::{Within, race};
+
+/// Both threads may run first; within less, for the sake of time, the one that loads.
+const EITHER: &[Within] = &[Within::Bound, Within::BoundLessOne];
+/// The same for long programs.
+const EITHER_OF_LONG: &[Within] = &[Within::BoundLessOne, Within::BoundLessOne];
 
 /// A value whose reads and end loom watches, and which is counted.
 struct Value {
@@ -49,122 +52,132 @@ fn value(domain: &Domain, number: u32, live: &'static AtomicUsize) -> Option<Ref
     Some(Ref::new_in(domain, Value { number: UnsafeCell::new(number), live }).unwrap())
 }
 
+/// A place with value 1, in a domain of its own.
+struct World {
+    place: AtomicRef<Value>,
+    domain: Domain,
+}
+
+fn world(live: &'static AtomicUsize) -> World {
+    live.store(0, Ordering::SeqCst);
+    let domain = Domain::new().unwrap();
+    World { place: AtomicRef::new_in(&domain, value(&domain, 1, live)), domain }
+}
+
 /// A load finds a value that it can keep, whatever is stored meanwhile.
 #[test]
 fn load_against_store() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    long_model(|other_first| {
-        LIVE.store(0, Ordering::SeqCst);
-        let domain = Domain::new().unwrap();
-        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
-        let reader = {
-            let place = place.clone();
-            thread::spawn(move || {
-                let seen = place.load().unwrap();
-                assert!((1..=2).contains(&seen.get()));
-            })
-        };
-        let_first(other_first);
-        place.store(value(&domain, 2, &LIVE));
-        reader.join().unwrap();
-        drop(place);
-        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
-    });
+    let store = |world: &World| world.place.store(value(&world.domain, 2, &LIVE));
+    let load = |world: &World| {
+        let seen = world.place.load().unwrap();
+        assert!((1..=2).contains(&seen.get()));
+    };
+    race(
+        EITHER_OF_LONG,
+        || world(&LIVE),
+        store,
+        load,
+        |world, (), ()| {
+            drop(world.place);
+            assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+        },
+    );
 }
 
 /// The memory of a value that has ended is there as long as a thread may look at its count, whoever moves the clock on.
 #[test]
 fn load_against_store_and_flush() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    long_model(|other_first| {
-        LIVE.store(0, Ordering::SeqCst);
-        let domain = Domain::new().unwrap();
-        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
-        let reader = {
-            let place = place.clone();
-            thread::spawn(move || drop(place.load()))
-        };
-        let_first(other_first);
-        place.store(None);
+    let store = |world: &World| {
+        world.place.store(None);
         for _ in 0..3 {
-            domain.flush();
+            world.domain.flush();
         }
-        reader.join().unwrap();
-        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
-    });
+    };
+    let load = |world: &World| drop(world.place.load());
+    race(
+        EITHER_OF_LONG,
+        || world(&LIVE),
+        store,
+        load,
+        |_, (), ()| {
+            assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+        },
+    );
 }
 
 /// The place is emptied while another thread loads, and the two give up the last references.
 #[test]
 fn the_last_references_are_given_up_at_once() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
-        LIVE.store(0, Ordering::SeqCst);
-        let domain = Domain::new().unwrap();
-        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
-        let reader = {
-            let place = place.clone();
-            thread::spawn(move || {
-                if let Some(seen) = place.load() {
-                    assert_eq!(seen.get(), 1);
-                }
-            })
-        };
-        drop(place.exchange(None));
-        reader.join().unwrap();
-        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
-    });
+    let empty = |world: &World| drop(world.place.exchange(None));
+    let load = |world: &World| {
+        if let Some(seen) = world.place.load() {
+            assert_eq!(seen.get(), 1);
+        }
+    };
+    race(
+        EITHER,
+        || world(&LIVE),
+        empty,
+        load,
+        |_, (), ()| {
+            assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+        },
+    );
 }
 
 /// Two threads exchange one value against theirs: one succeeds, the other sees its value.
 #[test]
 fn compare_exchange_has_one_winner() {
+    type Shared = (World, Option<Ref<Value>>);
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
-        LIVE.store(0, Ordering::SeqCst);
-        let domain = Domain::new().unwrap();
-        let place = Arc::new(AtomicRef::new_in(&domain, value(&domain, 1, &LIVE)));
-        let first = place.load();
-        let attempt =
-            |place: &AtomicRef<Value>, first: &Option<Ref<Value>>, number, domain: &Domain| match place
-                .compare_exchange(first.as_ref(), value(domain, number, &LIVE))
-            {
-                Ok(()) => 1,
-                Err((held, next)) => {
-                    let (held, next) = (held.unwrap().get(), next.unwrap().get());
-                    assert_eq!((held, next), (5 - number, number));
-                    0
-                }
-            };
-        let other = {
-            let (place, first, domain) = (place.clone(), first.clone(), domain.clone());
-            thread::spawn(move || attempt(&place, &first, 2, &domain))
-        };
-        let mine = attempt(&place, &first, 3, &domain);
-        assert_eq!(mine + other.join().unwrap(), 1);
-        drop((place, first));
-        assert_eq!(LIVE.load(Ordering::SeqCst), 0);
-    });
+    fn attempt((world, first): &Shared, number: u32) -> u32 {
+        match world.place.compare_exchange(first.as_ref(), value(&world.domain, number, &LIVE)) {
+            Ok(()) => 1,
+            Err((held, next)) => {
+                let (held, next) = (held.unwrap().get(), next.unwrap().get());
+                assert_eq!((held, next), (5 - number, number));
+                0
+            }
+        }
+    }
+    let prepare = || {
+        let world = world(&LIVE);
+        let first = world.place.load();
+        (world, first)
+    };
+    // They do the same.
+    race(
+        &[Within::Bound],
+        prepare,
+        |shared| attempt(shared, 3),
+        |shared| attempt(shared, 2),
+        |(world, first), mine, theirs| {
+            assert_eq!(mine + theirs, 1);
+            drop((world.place, first));
+            assert_eq!(LIVE.load(Ordering::SeqCst), 0);
+        },
+    );
 }
 
 /// A value moves from one place to another, while another thread looks there.
 #[test]
 fn a_value_moves() {
+    type Shared = (World, AtomicRef<Value>);
     static LIVE: AtomicUsize = AtomicUsize::new(0);
-    model(|| {
-        LIVE.store(0, Ordering::SeqCst);
-        let domain = Domain::new().unwrap();
-        let from = AtomicRef::new_in(&domain, value(&domain, 1, &LIVE));
-        let to = Arc::new(AtomicRef::<Value>::new_in(&domain, None));
-        let reader = {
-            let to = to.clone();
-            thread::spawn(move || {
-                assert!(to.load().is_none_or(|seen| seen.get() == 1));
-            })
-        };
-        to.store(from.exchange(None));
+    let prepare = || {
+        let world = world(&LIVE);
+        let to = AtomicRef::new_in(&world.domain, None);
+        (world, to)
+    };
+    let pass_on = |(world, to): &Shared| {
+        to.store(world.place.exchange(None));
         drop(to.exchange(None));
-        reader.join().unwrap();
+    };
+    let look = |(_, to): &Shared| assert!(to.load().is_none_or(|seen| seen.get() == 1));
+    race(EITHER, prepare, pass_on, look, |_, (), ()| {
         assert_eq!(LIVE.load(Ordering::SeqCst), 0);
     });
 }

@@ -7,13 +7,21 @@
 
 #![cfg(loom)]
 
+#[path = "common/models.rs"]
+mod models;
+
 use std::alloc::Layout;
 use std::ffi::c_void;
+use std::mem::discriminant;
 use std::sync::Mutex;
 
 use conex::{Allocator, Domain, Options, Stack};
-use loom::sync::Arc;
-use loom::thread;
+use models::{Within, explore, race};
+
+/// Both threads may run first.
+const EITHER: &[Within] = &[Within::Bound, Within::Bound];
+/// For threads that do the same.
+const ALIKE: &[Within] = &[Within::Bound];
 
 unsafe extern "C-unwind" fn allocate(size: usize, align: usize, _: *mut c_void) -> *mut c_void {
     // SAFETY: a container never asks for nothing.
@@ -33,9 +41,17 @@ fn options(domain: &Domain) -> Options {
     Options::new().domain(domain).allocator(allocator)
 }
 
-fn stack() -> Arc<Stack<u32>> {
-    let domain = Domain::new().unwrap();
-    Arc::new(Stack::with_options(&options(&domain)).unwrap())
+fn stack() -> Stack<u32> {
+    Stack::with_options(&options(&Domain::new().unwrap())).unwrap()
+}
+
+/// A stack with these elements, the last one on top.
+fn stack_of(elements: &[u32]) -> Stack<u32> {
+    let stack = stack();
+    for n in elements {
+        stack.push(*n);
+    }
+    stack
 }
 
 fn drain(stack: &Stack<u32>) -> Vec<u32> {
@@ -46,31 +62,28 @@ fn drain(stack: &Stack<u32>) -> Vec<u32> {
 
 #[test]
 fn push_and_push() {
-    loom::model(|| {
-        let stack = stack();
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || stack.push(1))
-        };
-        stack.push(2);
-        other.join().unwrap();
-        let mut left = drain(&stack);
-        left.sort_unstable();
-        assert_eq!(left, [1, 2]);
-    });
+    race(
+        ALIKE,
+        stack,
+        |stack| stack.push(2),
+        |stack| stack.push(1),
+        |stack, (), ()| {
+            let mut left = drain(&stack);
+            left.sort_unstable();
+            assert_eq!(left, [1, 2]);
+        },
+    );
 }
 
 /// The record of a thread that has ended goes to one of two newcomers, and with it a cache of nodes.
 #[test]
 fn a_record_has_one_heir() {
     // One preemption lets the two meet; two take minutes.
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(1);
-    model.check(|| {
-        let stack = stack();
+    explore(Within::Preemptions(1), || {
+        let stack = std::sync::Arc::new(stack());
         let push = |n| {
             let stack = stack.clone();
-            thread::spawn(move || stack.push(n))
+            loom::thread::spawn(move || stack.push(n))
         };
         push(1).join().unwrap();
         let other = push(2);
@@ -84,131 +97,121 @@ fn a_record_has_one_heir() {
 
 #[test]
 fn push_and_pop() {
-    loom::model(|| {
-        let stack = stack();
-        stack.push(1);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || stack.push(2))
-        };
-        let popped = stack.pop();
-        other.join().unwrap();
-        let left = drain(&stack);
-        match popped {
-            Some(1) => assert_eq!(left, [2]),
-            Some(2) => assert_eq!(left, [1]),
-            other => panic!("popped {other:?} of a stack that was never empty"),
-        }
-    });
+    race(
+        EITHER,
+        || stack_of(&[1]),
+        Stack::pop,
+        |stack| stack.push(2),
+        |stack, popped, ()| {
+            let left = drain(&stack);
+            match popped {
+                Some(1) => assert_eq!(left, [2]),
+                Some(2) => assert_eq!(left, [1]),
+                other => panic!("popped {other:?} of a stack that was never empty"),
+            }
+        },
+    );
 }
 
 #[test]
 fn pop_and_pop() {
-    loom::model(|| {
-        let stack = stack();
-        stack.push(1);
-        stack.push(2);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || stack.pop())
-        };
-        let mine = stack.pop();
-        let theirs = other.join().unwrap();
-        let mut all = [mine.unwrap(), theirs.unwrap()];
-        all.sort_unstable();
-        assert_eq!(all, [1, 2]);
-        assert!(stack.is_empty());
-    });
+    race(
+        ALIKE,
+        || stack_of(&[1, 2]),
+        Stack::pop,
+        Stack::pop,
+        |stack, mine, theirs| {
+            let mut all = [mine.unwrap(), theirs.unwrap()];
+            all.sort_unstable();
+            assert_eq!(all, [1, 2]);
+            assert!(stack.is_empty());
+        },
+    );
 }
 
 /// A popped node that comes back at the same address would let the exchange of a stale pop succeed.
 #[test]
 fn pop_against_pop_and_push_again() {
-    loom::model(|| {
-        let stack = stack();
-        stack.push(1);
-        stack.push(2);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || {
-                let n = stack.pop().unwrap();
-                stack.push(n + 10);
-            })
-        };
-        let mine = stack.pop().unwrap();
-        other.join().unwrap();
-        let mut all = drain(&stack);
-        all.push(mine % 10);
-        let mut all: Vec<_> = all.iter().map(|n| n % 10).collect();
-        all.sort_unstable();
-        assert_eq!(all, [1, 2]);
-    });
+    let again = |stack: &Stack<u32>| {
+        let n = stack.pop().unwrap();
+        stack.push(n + 10);
+    };
+    race(
+        EITHER,
+        || stack_of(&[1, 2]),
+        Stack::pop,
+        again,
+        |stack, mine, ()| {
+            let mut all = drain(&stack);
+            all.extend(mine);
+            let mut all: Vec<_> = all.iter().map(|n| n % 10).collect();
+            all.sort_unstable();
+            assert_eq!(all, [1, 2]);
+        },
+    );
 }
 
 #[test]
 fn pop_n_is_one_step() {
-    loom::model(|| {
-        let stack = stack();
-        stack.push(1);
-        stack.push(2);
-        stack.push(3);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || stack.pop())
-        };
-        let mut mine = Vec::new();
-        stack.pop_n(2, &mut mine);
-        let theirs = other.join().unwrap();
-        match theirs {
-            Some(3) => assert_eq!(mine, [2, 1]),
-            Some(1) => assert_eq!(mine, [3, 2]),
-            other => panic!("{other:?} cannot be popped around {mine:?}"),
-        }
-    });
+    let pop_two = |stack: &Stack<u32>| {
+        let mut popped = Vec::new();
+        stack.pop_n(2, &mut popped);
+        popped
+    };
+    race(
+        EITHER,
+        || stack_of(&[1, 2, 3]),
+        pop_two,
+        Stack::pop,
+        |_, two, one| match one {
+            Some(3) => assert_eq!(two, [2, 1]),
+            Some(1) => assert_eq!(two, [3, 2]),
+            other => panic!("{other:?} cannot be popped around {two:?}"),
+        },
+    );
 }
 
 #[test]
 fn push_n_and_pop_all() {
-    loom::model(|| {
-        let stack = stack();
-        stack.push(1);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || stack.push_n(vec![2, 3]).unwrap())
-        };
-        let mine = drain(&stack);
-        other.join().unwrap();
-        let left = drain(&stack);
-        let all = (mine.as_slice(), left.as_slice());
-        assert!(matches!(all, ([1], [3, 2]) | ([3, 2, 1], [])), "{all:?}");
-    });
+    let push_two = |stack: &Stack<u32>| stack.push_n(vec![2, 3]).unwrap();
+    race(
+        EITHER,
+        || stack_of(&[1]),
+        drain,
+        push_two,
+        |stack, popped, ()| {
+            let left = drain(&stack);
+            let all = (popped.as_slice(), left.as_slice());
+            assert!(matches!(all, ([1], [3, 2]) | ([3, 2, 1], [])), "{all:?}");
+        },
+    );
 }
 
 /// Elements reach the popper as the pusher left them. They are made under the session: a payload made before a pin
 /// would be published by the pin's own fence, which hides a missing Release.
 #[test]
 fn payloads_are_published() {
-    loom::model(|| {
+    type Shared = (Domain, Stack<loom::cell::UnsafeCell<u32>>);
+    let prepare = || {
         let domain = Domain::new().unwrap();
-        let stack = Arc::new(Stack::with_options(&options(&domain)).unwrap());
-        let other = {
-            let (stack, domain) = (stack.clone(), domain.clone());
-            thread::spawn(move || {
-                let _session = domain.enter();
-                let cell = loom::cell::UnsafeCell::new(0);
-                // SAFETY: not shared yet.
-                cell.with_mut(|n| unsafe { *n = 42 });
-                stack.push(cell);
-            })
-        };
+        let stack = Stack::with_options(&options(&domain)).unwrap();
+        (domain, stack)
+    };
+    let pop = |(domain, stack): &Shared| {
         let _session = domain.enter();
         if let Some(cell) = stack.pop() {
             // SAFETY: popped, so ours alone; loom checks that its writes happened before.
             cell.with(|n| assert_eq!(unsafe { *n }, 42));
         }
-        drop(_session);
-        other.join().unwrap();
-    });
+    };
+    let push = |(domain, stack): &Shared| {
+        let _session = domain.enter();
+        let cell = loom::cell::UnsafeCell::new(0);
+        // SAFETY: not shared yet.
+        cell.with_mut(|n| unsafe { *n = 42 });
+        stack.push(cell);
+    };
+    race(EITHER, prepare, pop, push, |_, (), ()| ());
 }
 
 /// Every destructor that is due has run when the stack is gone, whoever popped what.
@@ -221,18 +224,15 @@ fn drops_run_once() {
             *DROPPED.lock().unwrap() += 1;
         }
     }
-    loom::model(|| {
+    let prepare = || {
         *DROPPED.lock().unwrap() = 0;
-        let domain = Domain::new().unwrap();
-        let stack = Arc::new(Stack::with_options(&options(&domain)).unwrap());
+        let stack = Stack::with_options(&options(&Domain::new().unwrap())).unwrap();
         stack.push(Element);
         stack.push(Element);
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || drop(stack.pop()))
-        };
-        drop(stack.pop());
-        other.join().unwrap();
+        stack
+    };
+    let pop = |stack: &Stack<Element>| drop(stack.pop());
+    race(ALIKE, prepare, pop, pop, |stack, (), ()| {
         drop(stack);
         assert_eq!(*DROPPED.lock().unwrap(), 2);
     });
@@ -282,7 +282,7 @@ impl Call {
 }
 
 /// Two threads make their calls on a stack that holds `begin`, with a chunk that is free now and then in between; what they
-/// get, and what is left, must be that of one of the orders.
+/// get, and what is left, must be that of one of the orders. Either may run first, unless they do the same.
 fn explain(begin: &'static [u32], mine: &'static [Call], theirs: &'static [Call]) {
     fn orders(model: &[u32], mine: &[Call], theirs: &[Call]) -> Vec<[Vec<Vec<u32>>; 3]> {
         if mine.is_empty() && theirs.is_empty() {
@@ -303,22 +303,24 @@ fn explain(begin: &'static [u32], mine: &'static [Call], theirs: &'static [Call]
         all
     }
     let allowed = orders(begin, mine, theirs);
-    loom::model(move || {
-        let stack = stack();
-        for n in begin {
-            stack.push(*n);
-        }
-        let other = {
-            let stack = stack.clone();
-            thread::spawn(move || theirs.iter().map(|call| call.on(&stack)).collect::<Vec<_>>())
-        };
-        let got: Vec<_> = mine.iter().map(|call| call.on(&stack)).collect();
-        let others = other.join().unwrap();
-        assert_eq!(stack.is_empty(), stack.len() == 0);
-        let left: Vec<_> = drain(&stack).into_iter().map(|n| vec![n]).collect();
-        let outcome = [got, others, left];
-        assert!(allowed.contains(&outcome), "{outcome:?} is none of {allowed:?}");
-    });
+    let alike = mine.len() == theirs.len()
+        && mine.iter().zip(theirs).all(|(mine, theirs)| discriminant(mine) == discriminant(theirs));
+    let calls = |calls: &'static [Call]| {
+        move |stack: &Stack<u32>| calls.iter().map(|call| call.on(stack)).collect::<Vec<_>>()
+    };
+    let within = if alike { ALIKE } else { EITHER };
+    race(
+        within,
+        move || stack_of(begin),
+        calls(mine),
+        calls(theirs),
+        move |stack, mine, theirs| {
+            assert_eq!(stack.is_empty(), stack.len() == 0);
+            let left: Vec<_> = drain(&stack).into_iter().map(|n| vec![n]).collect();
+            let outcome = [mine, theirs, left];
+            assert!(allowed.contains(&outcome), "{outcome:?} is none of {allowed:?}");
+        },
+    );
 }
 
 macro_rules! pairs {

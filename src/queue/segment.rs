@@ -54,8 +54,8 @@ pub(super) struct Header {
     pub(super) enqueue: CachePadded<AtomicUsize>,
     /// The number of the next slot to empty.
     pub(super) dequeue: CachePadded<AtomicUsize>,
-    /// Models only: every use reads it, and the end of the segment's life writes it, so that loom finds a use that is
-    /// not ordered before that end.
+    /// Models only: every use reads it, and the end of the segment's life writes it, as does the beginning of the next one if
+    /// it is used again. So loom finds a use that is not ordered before that end, and an end not before that beginning.
     #[cfg(loom)]
     alive: loom::cell::UnsafeCell<()>,
 }

@@ -60,6 +60,8 @@ impl<S: Slot> Store<S> {
             // Acquire: pairs with (9) in `discard`.
             let pooled = cell.swap(ptr::null_mut(), Ordering::Acquire);
             if !pooled.is_null() {
+                // SAFETY: still as it was left, and this thread's by the swap.
+                unsafe { &*pooled }.ends();
                 // SAFETY: a segment of the largest capacity, which the swap made this thread's.
                 return Ok(unsafe { Segment::prepare(pooled, self.shape, self.capacities.largest) });
             }

@@ -45,6 +45,9 @@
 //! code may use this lane; the operation protects its block anew afterwards. Or it pins before, if the container retires its
 //! blocks to a limbo after the scan: a pin that began while a slot protected the block goes on protecting it.
 
+#[cfg(all(test, loom))]
+mod models;
+
 use core::marker::PhantomData;
 use core::ptr;
 
