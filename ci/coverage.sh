@@ -9,9 +9,9 @@ need g++
 ffi_least=100
 core_least=95
 
-# Of the nightly toolchain, which is newer than the compiler whose profiles they read.
-llvm() { find "$(rustc +nightly --print sysroot)" -name llvm-profdata | head -n 1; }
-[ -n "$(llvm)" ] || rustup --quiet component add --toolchain nightly llvm-tools
+# The compiler's own: those of another version, older or newer, may not read its profiles.
+llvm() { find "$(rustc --print sysroot)" -name llvm-profdata | head -n 1; }
+[ -n "$(llvm)" ] || rustup --quiet component add llvm-tools
 tools=$(dirname "$(llvm)")
 out=$rig/coverage
 rm -rf "$out"
