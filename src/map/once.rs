@@ -14,11 +14,13 @@ pub(super) enum Tried {
     Claimed,
 }
 
-/// Whether a change of what was found is one exchange of header and spare lane: that is how values are replaced that several
-/// threads replace at once, and the version then tells how many did in between.
+/// Whether a change of what was found was one exchange of header and spare lane: that is how values are replaced that several
+/// threads replace at once, and the version then tells how many did in between. By way of a claim, where the machine cannot
+/// exchange two words, a lone thread raises it several times.
 #[inline(always)]
 pub(super) fn is_exchange(header: Header, change: Change, found: Option<Found>) -> bool {
     matches!(change, Change::Replaced(_))
+        && can_exchange_two()
         && header.is_plain()
         && matches!(found, Some(Found { place: Place::Cell(cell), .. }) if header.has_spare(cell))
 }
