@@ -24,6 +24,9 @@
  * strict sense: whatever other threads are doing, or were doing when they were suspended for ever, some call completes
  * in a bounded number of steps; *wait-free*: this call does. Only functions that say *may block* wait for other threads.
  * All this is as true as it is of the allocator and the callbacks that a call uses.
+ * Where threads get into each other's way, a call may pause for some microseconds after its work is done, so that they go in
+ * turns, as long as that is measured to be faster; and so may a pop that has caught up with the pushers and finds nothing, for
+ * up to 8 microseconds. It waits for nobody in that time, which is over whatever others do.
  * What a thread did before it put an element in happens before what another does after it got that element.
  *
  * No function is async-signal-safe. The child of `fork`, which has but the thread that forked, may go on using all

@@ -112,7 +112,9 @@
 //! before that one, unless another pop took that element. Pushes allocate a segment now and then, so they are as
 //! lock-free as the allocator. Only `pop_wait` and `pop_n_wait` wait for others. After a push or pop, a thread may pause
 //! for some microseconds when numbers show that others came in between (see `reclaim::pace`): a fixed number of pause
-//! instructions, after its own operation is complete, not until somebody did something.
+//! instructions, after its own operation is complete, not until somebody did something. And a pop that has caught up with
+//! the pushers pauses after it found nothing, for up to 8 microseconds while elements flow, so that it falls back some
+//! hundred elements and their lines are left to the pushers.
 //!
 //! # Memory
 //!

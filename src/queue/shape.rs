@@ -7,7 +7,9 @@
 //! ```
 //!
 //! State and elements stand together so that a push or pop of a small element touches one or two cache lines for them,
-//! and a batch publishes a whole group with one exchange.
+//! and a batch publishes a whole group with one exchange. Seven words and their state would be one line exactly; that makes
+//! a round trip of two threads an eighth shorter, but a push and pop of one thread a tenth longer, and batches a third,
+//! because numbers have to be divided by seven.
 
 use core::alloc::Layout;
 
