@@ -3,7 +3,7 @@
 //!
 //! One test in one process: it begins before the default domain is made.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "capi"))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     reason = "a block is a series of C calls, as C would write it"

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "capi"))]
 pub(crate) mod c;
 #[cfg(all(not(loom), feature = "capi"))]
 pub(crate) mod map;
