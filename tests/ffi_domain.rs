@@ -13,6 +13,7 @@ use std::ptr::{null, null_mut};
 
 use common::c::{Calls, OwnDomain, note};
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::{conex_guard_enter, conex_guard_leave};
 use conex::ffi::stack::{conex_stack_destroy, conex_stack_is_empty, conex_stack_new, conex_stack_options};
 use conex::ffi::status::conex_status::{self, *};

@@ -14,6 +14,7 @@ use std::thread;
 
 use common::c::OwnDomain;
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::status::conex_status::{self, *};
 

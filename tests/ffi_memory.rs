@@ -16,6 +16,7 @@ use std::ptr::{null, null_mut};
 
 use common::Heap;
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;
