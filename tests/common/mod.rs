@@ -6,6 +6,8 @@
 pub(crate) mod c;
 #[cfg(all(not(loom), feature = "capi"))]
 pub(crate) mod map;
+#[cfg(not(loom))]
+pub(crate) mod retiring;
 
 use std::alloc::Layout;
 use std::ffi::c_void;
