@@ -24,7 +24,8 @@ ORDER = {
     "queue": ["pairs-1", "flow-1+1", "pairs-2", "flow-2+2", "flow-8+8", "burst", "batch-32", "batch-256", "latency"],
     "stack": ["pairs-1", "flow-1+1", "pairs-2", "flow-2+2", "flow-8+8", "burst", "batch-32", "batch-256", "latency"],
     "map": ["single-u64", "single-text", "single-wide", "mixed-u64-10k", "mixed-u64-1M", "mixed-u64-10M", "mixed-text-1M",
-            "mixed-wide-1M", "grow-u64", "pause-u64", "hot-u64"],
+            "mixed-wide-1M", "grow-u64", "pause-u64", "hot-u64",
+            "hot-text"],
 }
 
 # The subset for QUICK=1: the same contestants, fewer cases, shorter runs.
@@ -33,6 +34,7 @@ QUICK = {
     "queue/pairs-1", "queue/flow-1+1", "queue/pairs-2", "queue/flow-8+8", "queue/burst", "queue/batch-32", "queue/latency",
     "stack/pairs-1", "stack/flow-1+1", "stack/pairs-2", "stack/burst",
     "map/single-u64", "map/single-text", "map/mixed-u64-10k", "map/grow-u64-2t", "map/pause-u64-1t", "map/hot-u64",
+    "map/hot-text",
 }
 
 

@@ -8,6 +8,8 @@
 lint() {
     cargo fmt --check
     cargo clippy --quiet --locked --all-targets -- -D warnings
+    # The library and its tests without the C functions.
+    cargo clippy --quiet --locked --no-default-features --all-targets -- -D warnings
     cargo fmt --check --manifest-path tests/linearizability/Cargo.toml
     cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo clippy --quiet --manifest-path tests/linearizability/Cargo.toml --target-dir "$rig/linearizability" --all-targets -- -D warnings

@@ -36,6 +36,11 @@
 //!
 //! Where to read on: `docs/ARCHITECTURE.md`, then `src/stack/mod.rs`, which is written as a tutorial.
 
+#![cfg_attr(
+    not(all(feature = "capi", not(loom))),
+    allow(dead_code, unused_imports, reason = "part of the engines is for the C functions alone")
+)]
+
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 mod map;

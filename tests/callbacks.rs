@@ -2,11 +2,14 @@
 
 #![cfg(not(loom))]
 
+mod common;
+
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::retiring::{Retire, count};
 use conex::{Domain, DomainStats, Options, Stack};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -24,27 +27,16 @@ unsafe extern "C-unwind" fn panic_twice(_: *mut c_void, _: *mut c_void) {
     std::panic::resume_unwind(Box::new(Twice));
 }
 
-unsafe extern "C-unwind" fn count(_: *mut c_void, ctx: *mut c_void) {
-    // SAFETY: the test's own, which outlives the domain.
-    unsafe { &*ctx.cast::<AtomicUsize>() }.fetch_add(1, Ordering::SeqCst);
-}
-
 #[test]
 #[cfg_attr(miri, ignore = "what a panic carries is forgotten, which counts as leaked")]
 fn a_panic_that_panics_in_its_end_stays_where_it_is() {
     let called = AtomicUsize::new(0);
     let domain = Domain::new().unwrap();
     let ctx = std::ptr::from_ref(&called).cast_mut().cast();
-    for hazardous in [false, true] {
+    for retire in [Domain::retire as Retire, Domain::retire_hazardous] {
         for call in [count, panic_twice, count] {
-            let retired = if hazardous {
-                // SAFETY: not quite: one of them unwinds, which is what is tested.
-                unsafe { domain.retire_hazardous(null_mut(), 8, call, ctx) }
-            } else {
-                // SAFETY: as above.
-                unsafe { domain.retire(null_mut(), 8, call, ctx) }
-            };
-            retired.unwrap();
+            // SAFETY: not quite: one of them unwinds, which is what is tested.
+            unsafe { retire(&domain, null_mut(), 8, call, ctx) }.unwrap();
         }
         domain.barrier(LONG).unwrap();
         assert_eq!(domain.stats(), DomainStats::default());

@@ -1,6 +1,6 @@
 //! The C functions of the domain: every status, and what bad input does.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "capi"))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     reason = "a block is a series of C calls, as C would write it"
@@ -13,6 +13,7 @@ use std::ptr::{null, null_mut};
 
 use common::c::{Calls, OwnDomain, note};
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::{conex_guard_enter, conex_guard_leave};
 use conex::ffi::stack::{conex_stack_destroy, conex_stack_is_empty, conex_stack_new, conex_stack_options};
 use conex::ffi::status::conex_status::{self, *};

@@ -1,6 +1,6 @@
 //! The C functions of the guard: every status, and what bad input does.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "capi"))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     reason = "a block is a series of C calls, as C would write it"
@@ -14,6 +14,7 @@ use std::thread;
 
 use common::c::OwnDomain;
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::status::conex_status::{self, *};
 

@@ -11,6 +11,7 @@ use std::ffi::CStr;
 use std::ptr::{null, null_mut};
 
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::hazard::*;
 use conex::ffi::map::*;

@@ -3,7 +3,7 @@
 //!
 //! One test in one process: it begins before the default domain is made.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "capi"))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     reason = "a block is a series of C calls, as C would write it"
@@ -16,6 +16,7 @@ use std::ptr::{null, null_mut};
 
 use common::Heap;
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::stack::*;
 use conex::ffi::status::conex_status::*;

@@ -1,6 +1,6 @@
 //! The C functions of the stack: every status, and what bad input does.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "capi"))]
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
     reason = "a block is a series of C calls, as C would write it"

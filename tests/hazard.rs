@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{Heap, scaled};
+use common::{Heap, retiring, scaled};
 use conex::{BarrierError, Domain, Node};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -219,42 +219,12 @@ fn readers_and_writers() {
 
 #[test]
 fn a_retire_callback_may_retire_and_is_refused_the_barrier() {
-    struct Chain {
-        domain: Domain,
-        left: AtomicUsize,
-    }
-    unsafe extern "C-unwind" fn again(ptr: *mut c_void, ctx: *mut c_void) {
-        // SAFETY: the chain below outlives the barrier that waits for its end.
-        let chain = unsafe { &*ctx.cast::<Chain>() };
-        assert_eq!(chain.domain.barrier(LONG), Err(BarrierError::Guarded));
-        if chain.left.fetch_sub(1, Ordering::SeqCst) > 1 {
-            // SAFETY: as above.
-            unsafe { chain.domain.retire_hazardous(ptr, 8, again, ctx) }.unwrap();
-        }
-    }
-    let domain = Domain::new().unwrap();
-    let chain = Chain { domain: domain.clone(), left: AtomicUsize::new(scaled(2_000)) };
-    let ctx = std::ptr::from_ref(&chain).cast_mut().cast();
-    // SAFETY: `chain` lives until the loop below has seen the last callback.
-    unsafe { domain.retire_hazardous(std::ptr::null_mut(), 8, again, ctx) }.unwrap();
-    while chain.left.load(Ordering::SeqCst) > 0 {
-        domain.barrier(LONG).unwrap();
-    }
+    retiring::may_retire(Domain::retire_hazardous);
 }
 
 #[test]
 fn a_panic_in_a_callback_stays_there() {
-    unsafe extern "C-unwind" fn panics(_ptr: *mut c_void, _ctx: *mut c_void) {
-        std::panic::resume_unwind(Box::new(()));
-    }
-    let freed = AtomicUsize::new(0);
-    let domain = Domain::new().unwrap();
-    retire(&domain, object(), &freed);
-    // SAFETY: not quite: it unwinds, which is what is tested.
-    unsafe { domain.retire_hazardous(std::ptr::null_mut(), 8, panics, std::ptr::null_mut()) }.unwrap();
-    retire(&domain, object(), &freed);
-    assert_eq!(domain.barrier(LONG), Ok(()));
-    assert_eq!(freed.load(Ordering::SeqCst), 2);
+    retiring::a_panic_stays_there(Domain::retire_hazardous);
 }
 
 #[test]

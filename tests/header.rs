@@ -17,6 +17,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Statuses", "status"),
     ("Elements and memory", "element"),
     ("Domains", "domain"),
+    ("Domains: retiring", "domain_retire"),
     ("Guards", "guard"),
     ("Hazard pointers", "hazard"),
     ("Shared values", "shared"),

@@ -60,6 +60,9 @@ void add_map(const char* name, const char* peer, semantics sem, map_traits t = {
         if (t.mixes)
             add("mixed-text-1M",
                 [](const params& p, report& r, const std::string& id) { mixed_text::run(p, r, id, 1'000'000, {2}); });
+        using hot_text = map_hot<Map, text_key, std::uint64_t>;
+        if constexpr (has_add<typename Map<text_key, std::uint64_t>::session, std::string_view>::value)
+            add("hot-text", [](const params& p, report& r, const std::string& id) { hot_text::count(p, r, id, {2, 8}); });
         add("single-wide", map_single<Map, word_key, wide_value>::run);
         if (t.mixes)
             add("mixed-wide-1M",

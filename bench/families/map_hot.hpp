@@ -1,4 +1,4 @@
-// The map whose threads meet on one key, and counters.
+// The map whose threads meet on one key or a few, and counters.
 #pragma once
 
 #include "map_case.hpp"
@@ -55,6 +55,14 @@ public:
                 counters(p, r, name + "/count-1000keys-" + std::to_string(threads) + "t", threads, 1000);
             }
         }
+    }
+
+    // Threads that count words, of which few are hot.
+    static void count(const params& p, report& r, const std::string& name, std::vector<int> thread_counts) {
+        for (const int threads : thread_counts)
+            for (const std::uint32_t keys : {1u, 16u})
+                counters(p, r, name + "/count-" + std::to_string(keys) + (keys == 1 ? "key-" : "keys-") + std::to_string(threads) + "t",
+                         threads, keys);
     }
 
 private:

@@ -38,11 +38,12 @@ public:
         explicit session(cuckoo_map& m) : m_(m.m_) {}
         bool get(K k, V& v) { return m_.find(k, v); }
         bool insert(K k, const V& v) { return m_.insert(kinds<Key, V>::own(k), v); }
-        void upsert(K k, const V& v) { m_.insert_or_assign(kinds<Key, V>::own(k), v); }
+        // The table makes a string of its own from the key if it turns out to be new.
+        void upsert(K k, const V& v) { m_.insert_or_assign(k, v); }
         bool erase(K k) { return m_.erase(k); }
         void add(K k, std::uint64_t delta) {
             if constexpr (std::is_same_v<V, std::uint64_t>)
-                m_.upsert(kinds<Key, V>::own(k), [delta](std::uint64_t& v) { v += delta; }, delta);
+                m_.upsert(k, [delta](std::uint64_t& v) { v += delta; }, delta);
         }
         template <class F>
         void for_each(F&& f) {

@@ -51,6 +51,9 @@ PLAIN(scc_v, visit_wide)
 void rp_pap_w_add(void*, void*, std::uint64_t, std::uint64_t);
 void rp_dash_w_add(void*, std::uint64_t, std::uint64_t);
 void rp_scc_w_add(void*, std::uint64_t, std::uint64_t);
+void rp_pap_s_add(void*, void*, const void*, std::size_t, std::uint64_t);
+void rp_dash_s_add(void*, const void*, std::size_t, std::uint64_t);
+void rp_scc_s_add(void*, const void*, std::size_t, std::uint64_t);
 }
 
 namespace peer_rust {
@@ -104,6 +107,7 @@ using array_queue = queue<E, arr<E>>;
 struct key_ref {
     explicit key_ref(const std::uint64_t& k) : data(&k), len(8) {}
     explicit key_ref(const std::string_view& k) : data(k.data()), len(k.size()) {}
+    std::uint64_t word() const { return *static_cast<const std::uint64_t*>(data); }
     const void* data;
     std::size_t len;
 };
@@ -156,6 +160,18 @@ PLAIN_CALLS(scc_words, scc_w)
 PLAIN_CALLS(scc_texts, scc_s)
 PLAIN_CALLS(scc_wides, scc_v)
 
+// Those with counters: insert or add, in the peer's own words.
+#define COUNTING(calls, call)                                                               \
+    struct counting_##calls : calls {                                                       \
+        static void add(void* m, void* g, key_ref k, std::uint64_t delta) { (void)g, call; } \
+    };
+COUNTING(papaya_words, rp_pap_w_add(m, g, k.word(), delta))
+COUNTING(papaya_texts, rp_pap_s_add(m, g, k.data, k.len, delta))
+COUNTING(dash_words, rp_dash_w_add(m, k.word(), delta))
+COUNTING(dash_texts, rp_dash_s_add(m, k.data, k.len, delta))
+COUNTING(scc_words, rp_scc_w_add(m, k.word(), delta))
+COUNTING(scc_texts, rp_scc_s_add(m, k.data, k.len, delta))
+
 template <class Key, class V, class Words, class Texts, class Wides>
 using pick = std::conditional_t<std::is_same_v<Key, text_key>, Texts,
                                 std::conditional_t<std::is_same_v<V, wide_value>, Wides, Words>>;
@@ -176,6 +192,10 @@ public:
         bool insert(K k, const V& v) { return Calls::insert(m_, g_, key_ref(k), &v); }
         void upsert(K k, const V& v) { Calls::upsert(m_, g_, key_ref(k), &v); }
         bool erase(K k) { return Calls::remove(m_, g_, key_ref(k)); }
+        template <class C = Calls, class = decltype(&C::add)>
+        void add(K k, std::uint64_t delta) {
+            C::add(m_, g_, key_ref(k), delta);
+        }
         template <class F>
         void for_each(F&& f) {
             Calls::each(m_, call_visitor<std::remove_reference_t<F>, V>, &f);
@@ -188,36 +208,17 @@ private:
     void* m_;
 };
 
-// The three with counters: insert or add, in the peer's own words.
-template <class Base, void (*Add)(void*, void*, std::uint64_t, std::uint64_t)>
-class counting : public Base {
-public:
-    using Base::Base;
-    struct session : Base::session {
-        explicit session(counting& m) : Base::session(m) {}
-        void add(std::uint64_t k, std::uint64_t delta) { Add(this->m_, this->g_, k, delta); }
-    };
-};
-void dash_add(void* m, void*, std::uint64_t k, std::uint64_t delta) { rp_dash_w_add(m, k, delta); }
-void scc_add(void* m, void*, std::uint64_t k, std::uint64_t delta) { rp_scc_w_add(m, k, delta); }
-
 template <class Key, class V>
-using papaya_map = std::conditional_t<std::is_same_v<Key, word_key> && std::is_same_v<V, std::uint64_t>,
-                                      counting<map_base<Key, V, papaya_words>, rp_pap_w_add>,
-                                      map_base<Key, V, pick<Key, V, papaya_words, papaya_texts, papaya_wides>>>;
+using papaya_map = map_base<Key, V, pick<Key, V, counting_papaya_words, counting_papaya_texts, papaya_wides>>;
 template <class Key, class V>
 struct papaya_blocking_map : map_base<word_key, std::uint64_t, papaya_words_blocking> {
     static constexpr bool words_only = true;
     using map_base<word_key, std::uint64_t, papaya_words_blocking>::map_base;
 };
 template <class Key, class V>
-using dash_map = std::conditional_t<std::is_same_v<Key, word_key> && std::is_same_v<V, std::uint64_t>,
-                                    counting<map_base<Key, V, dash_words>, dash_add>,
-                                    map_base<Key, V, pick<Key, V, dash_words, dash_texts, dash_wides>>>;
+using dash_map = map_base<Key, V, pick<Key, V, counting_dash_words, counting_dash_texts, dash_wides>>;
 template <class Key, class V>
-using scc_map = std::conditional_t<std::is_same_v<Key, word_key> && std::is_same_v<V, std::uint64_t>,
-                                   counting<map_base<Key, V, scc_words>, scc_add>,
-                                   map_base<Key, V, pick<Key, V, scc_words, scc_texts, scc_wides>>>;
+using scc_map = map_base<Key, V, pick<Key, V, counting_scc_words, counting_scc_texts, scc_wides>>;
 
 const registration all([] {
     add_queue<seg_queue>("crossbeam SegQueue", "crossbeam-queue",

@@ -95,7 +95,7 @@ public:
         void add(K k, std::uint64_t delta) {
             if constexpr (std::is_same_v<V, std::uint64_t>) {
                 typename table::accessor a;
-                m_.insert(a, kinds<Key>::own(k));
+                m_.insert(a, k);  // makes a string from the key only if it is new
                 a->second += delta;
             }
         }

@@ -36,7 +36,8 @@ MAIN = {
             ("map/mixed-u64-1M/50-25-25-zipf-8t", "throughput"), ("map/mixed-u64-10k/95-5-uniform-2t", "throughput"),
             ("map/mixed-u64-10k/50-25-25-zipf-2t", "throughput"), ("map/mixed-u64-10M/95-5-uniform-2t", "throughput"),
             ("map/mixed-text-1M/95-5-zipf-2t", "throughput"), ("map/grow-u64-2t", "throughput"), ("map/pause-u64-1t", "p99.99"),
-            ("map/pause-u64-1t", "max"), ("map/hot-u64/key-50-50-2t", "throughput"), ("map/hot-u64/count-1key-2t", "throughput")],
+            ("map/pause-u64-1t", "max"), ("map/hot-u64/key-50-50-2t", "throughput"), ("map/hot-u64/count-1key-2t", "throughput"),
+            ("map/hot-text/count-16keys-2t", "throughput")],
 }
 PLOTS = {
     "queue": ["queue/pairs-1 pair", "queue/flow-1+1 throughput", "queue/pairs-2 throughput", "queue/flow-8+8 throughput",

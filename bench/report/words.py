@@ -70,12 +70,13 @@ def map_case(case):
     if m := re.fullmatch(r"pause-u64-(\d+)t", unit):
         t = m.group(1)
         return f"time of one insert while the map grows to {GROWN[mode]} entries, {t} thread{'s' if t != '1' else ''}"
-    if unit == "hot-u64":
+    if m := re.fullmatch(r"hot-(\w+)", unit):
+        text = f"; {KINDS['text']}" if m.group(1) == "text" else ""
         if m := re.fullmatch(r"key-50-50-(\d+)t", cell):
             return f"{m.group(1)} threads on one key, half reads, half updates"
         if m := re.fullmatch(r"count-(\d+)keys?-(\d+)t", cell):
             k = m.group(1)
-            return f"{m.group(2)} threads count, {'one counter' if k == '1' else k + ' counters, Zipf 0.99'}"
+            return f"{m.group(2)} threads count, {'one counter' if k == '1' else k + ' counters, Zipf 0.99'}{text}"
     return case
 
 

@@ -6,14 +6,13 @@
 #include <atomic>
 #include <vector>
 
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 namespace {
 
 /// Writers replace and retire objects that readers are looking at.
 void replace_and_read(conex::domain& home, unsigned threads) {
-    const support::watchdog dog(std::chrono::seconds(120));
+    const support::watchdog dog(stress::patience);
     constexpr std::size_t places = 8;
     std::atomic<types::tracked*> place[places];
     for (std::size_t i = 0; i < places; ++i) place[i].store(new types::tracked(i));
@@ -65,12 +64,10 @@ TEST("the default domain too") {
 
 TEST("barrier: all that was retired before is gone after") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::domain home;
-        const support::timer time;
         support::on_threads(n, [&](unsigned) {
-            while (time.running()) {
+            while (test.running()) {
                 std::atomic<int> gone{0};
                 for (int i = 0; i < 10; ++i) {
                     conex::guard session(home);
@@ -88,11 +85,9 @@ TEST("barrier: all that was retired before is gone after") {
 
 TEST("threads come and go") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::domain home;
-        const support::timer time;
-        support::on_passing_threads(n, time, [&](unsigned, std::uint64_t) {
+        support::on_passing_threads(n, test.time, [&](unsigned, std::uint64_t) {
             conex::guard session(home);
             for (int i = 0; i < 20; ++i) home.retire(new types::tracked(1));
         });
@@ -103,11 +98,9 @@ TEST("threads come and go") {
 
 TEST("domains are made and destroyed by many threads") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
-        const support::timer time;
+        const stress::trial test;
         support::on_threads(n, [&](unsigned) {
-            while (time.running()) {
+            while (test.running()) {
                 conex::domain home;
                 for (int i = 0; i < 10; ++i) {
                     conex::guard session(home);

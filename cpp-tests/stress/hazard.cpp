@@ -6,8 +6,7 @@
 #include <atomic>
 #include <vector>
 
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 namespace {
 
@@ -18,7 +17,7 @@ struct node : conex::hazard_pointer_obj_base<node> {
 
 /// Each thread has two hazard pointers; there are places for as many objects.
 void replace_and_read(conex::domain& home, unsigned threads, std::size_t before) {
-    const support::watchdog dog(std::chrono::seconds(120));
+    const support::watchdog dog(stress::patience);
     constexpr std::size_t places = 8;
     std::atomic<node*> place[places];
     for (std::size_t i = 0; i < places; ++i) place[i].store(new node(i));
@@ -69,12 +68,10 @@ TEST("what a hazard pointer protects is alive") {
 
 TEST("barrier: all that was retired before is gone after") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::domain home;
-        const support::timer time;
         support::on_threads(n, [&](unsigned) {
-            while (time.running()) {
+            while (test.running()) {
                 std::atomic<int> gone{0};
                 for (int i = 0; i < 10; ++i) {
                     const auto end = [](void* ptr, void* ctx) {
@@ -94,12 +91,10 @@ TEST("barrier: all that was retired before is gone after") {
 
 TEST("threads come and go") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::domain home;
         std::atomic<node*> current{new node(7)};
-        const support::timer time;
-        support::on_passing_threads(n, time, [&](unsigned, std::uint64_t) {
+        support::on_passing_threads(n, test.time, [&](unsigned, std::uint64_t) {
             conex::hazard_pointer hp = conex::make_hazard_pointer(home);
             CHECK(hp.protect(current)->value.get() == 7);
             for (int i = 0; i < 20; ++i) current.exchange(new node(7))->retire(home);

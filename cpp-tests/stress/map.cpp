@@ -16,17 +16,14 @@ namespace {
 using stress::each_thread_count;
 using stress::key;
 using stress::map_of;
-using stress::patience;
 
 /// All threads race for the same keys. For each key one insert wins, and one erase.
 template <class K>
 void winners(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(patience);
-    const support::timer time;
+    const stress::trial test;
     constexpr std::uint64_t keys = 300;
     map_of<K, std::uint64_t> m;
-    while (time.running()) {
+    while (test.running()) {
         std::vector<std::atomic<unsigned>> inserted(keys);
         std::vector<std::atomic<unsigned>> erased(keys);
         std::vector<std::atomic<std::uint64_t>> winner(keys);
@@ -67,16 +64,14 @@ void winners(unsigned threads) {
 /// Every way to add to a counter, on few hot keys and many cold ones.
 template <class K>
 void counters(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(patience);
-    const support::timer time;
+    const stress::trial test;
     constexpr std::uint64_t keys = 1000;
     map_of<K, std::uint64_t> m;
     std::vector<std::atomic<std::uint64_t>> wanted(keys);
     support::on_threads(threads, [&](unsigned me) {
         support::dice dice(me);
         std::vector<std::uint64_t> mine(keys, 0);
-        while (time.running()) {
+        while (test.running()) {
             for (int i = 0; i < 32; ++i) {
                 const std::uint64_t k = dice.below(2) == 0 ? dice.below(3) : dice.below(keys);
                 const std::uint64_t delta = 1 + dice.below(5);
@@ -121,9 +116,7 @@ struct bound {
 /// what was taken out adds up.
 template <class K>
 void everything(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(patience);
-    const support::timer time;
+    const stress::trial test;
     constexpr std::uint64_t keys = 2000;
     map_of<K, bound> m;
     std::atomic<std::int64_t> entries{0};
@@ -132,7 +125,7 @@ void everything(unsigned threads) {
         std::int64_t mine = 0;
         std::uint64_t version = 0;
         const auto verify = [](std::uint64_t k, const bound& v) { CHECK(v.belongs_to(k)); };
-        while (time.running()) {
+        while (test.running()) {
             const std::uint64_t width = dice.below(10) == 0 ? 10 : keys;
             for (int i = 0; i < 32; ++i) {
                 const std::uint64_t k = dice.below(width);
@@ -239,13 +232,12 @@ TEST("values belong to their keys, entries add up") {
 
 TEST("more threads on one hot key than any bucket has room for") {
     each_thread_count([](unsigned n) {
-        const support::watchdog dog(patience);
-        const support::timer time;
+        const stress::trial test;
         conex::map<std::uint64_t, std::uint64_t> m;
         std::atomic<std::uint64_t> wanted{0};
         support::on_threads(n, [&](unsigned me) {
             std::uint64_t mine = 0;
-            while (time.running()) {
+            while (test.running()) {
                 for (int i = 0; i < 64; ++i) m.fetch_add(7, 1);
                 mine += 64;
                 m.insert_or_assign(1000 + me, mine);

@@ -13,15 +13,12 @@ namespace {
 using stress::each_thread_count;
 using stress::key;
 using stress::map_of;
-using stress::patience;
 
 /// Some keys stay; waves of others make the table grow and shrink. The ones that stay are always found, and every scan
 /// shows each of them exactly once.
 template <class K>
 void scans(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(patience);
-    const support::timer time;
+    const stress::trial test;
     constexpr std::uint64_t stay = 500;
     constexpr std::uint64_t wave = 4000;
     map_of<K, std::uint64_t> m;
@@ -31,7 +28,7 @@ void scans(unsigned threads) {
         support::dice dice(me);
         if (me % 2 == 0) {  // makes waves
             const std::uint64_t base = stay + me * wave;
-            while (time.running()) {
+            while (test.running()) {
                 for (std::uint64_t i = 0; i < wave; ++i) CHECK(m.insert(key<K>(base + i), (base + i) * 7));
                 if (dice.below(2) == 0) m.reserve(dice.below(20000));
                 for (std::uint64_t i = 0; i < wave; ++i) CHECK(m.erase(key<K>(base + i)));
@@ -39,7 +36,7 @@ void scans(unsigned threads) {
             }
             return;
         }
-        while (time.running()) {
+        while (test.running()) {
             for (int i = 0; i < 100; ++i) {
                 const std::uint64_t k = dice.below(stay);
                 CHECK(m.get(key<K>(k)) == k * 7);
@@ -69,52 +66,46 @@ void scans(unsigned threads) {
 /// Values and keys with destructors are destroyed exactly once, and never while a guard protects them.
 template <class K>
 void lifetimes(unsigned threads) {
-    const types::balance balance;
-    {
-        const support::watchdog dog(patience);
-        const support::timer time;
-        constexpr std::uint64_t keys = 64;
-        conex::domain home;
-        map_of<K, types::tracked> m(home);
-        support::on_threads(threads, [&](unsigned me) {
-            support::dice dice(me);
-            while (time.running()) {
-                conex::guard session(home);
-                for (int i = 0; i < 32; ++i) {
-                    const std::uint64_t k = dice.below(keys);
-                    switch (dice.below(5)) {
-                    case 0: m.insert(key<K>(k), types::tracked(k)); break;
-                    case 1: m.insert_or_assign(key<K>(k), types::tracked(k)); break;
-                    case 2: m.erase(key<K>(k)); break;
-                    case 3:
-                        m.update(key<K>(k), [k](const types::tracked* old, conex::slot<types::tracked>& next) {
-                            if (old != nullptr) CHECK(old->get() == k);
-                            next.store(k);
-                        });
-                        break;
-                    default:
-                        const types::tracked* const seen = m.find(session, key<K>(k));
-                        if (seen != nullptr) {
-                            CHECK(seen->get() == k);
-                            m.insert_or_assign(key<K>(k), types::tracked(k));
-                            CHECK(seen->get() == k);
-                        }
+    const stress::trial test;
+    constexpr std::uint64_t keys = 64;
+    conex::domain home;
+    map_of<K, types::tracked> m(home);
+    support::on_threads(threads, [&](unsigned me) {
+        support::dice dice(me);
+        while (test.running()) {
+            conex::guard session(home);
+            for (int i = 0; i < 32; ++i) {
+                const std::uint64_t k = dice.below(keys);
+                switch (dice.below(5)) {
+                case 0: m.insert(key<K>(k), types::tracked(k)); break;
+                case 1: m.insert_or_assign(key<K>(k), types::tracked(k)); break;
+                case 2: m.erase(key<K>(k)); break;
+                case 3:
+                    m.update(key<K>(k), [k](const types::tracked* old, conex::slot<types::tracked>& next) {
+                        if (old != nullptr) CHECK(old->get() == k);
+                        next.store(k);
+                    });
+                    break;
+                default:
+                    const types::tracked* const seen = m.find(session, key<K>(k));
+                    if (seen != nullptr) {
+                        CHECK(seen->get() == k);
+                        m.insert_or_assign(key<K>(k), types::tracked(k));
+                        CHECK(seen->get() == k);
                     }
                 }
             }
-        });
-    }
+        }
+    });
 }
 
 /// Threads come and go.
 template <class K>
 void passing_threads(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(patience);
-    const support::timer time;
+    const stress::trial test;
     map_of<K, std::uint64_t> m;
     std::atomic<std::uint64_t> added{0};
-    support::on_passing_threads(threads, time, [&](unsigned me, std::uint64_t generation) {
+    support::on_passing_threads(threads, test.time, [&](unsigned me, std::uint64_t generation) {
         for (std::uint64_t i = 0; i < 50; ++i) {
             m.fetch_add(key<K>(i % 10), 1);
             m.insert_or_assign(key<K>(100 + me * 50 + i), generation);

@@ -5,16 +5,12 @@
 
 #include <conex/map.hpp>
 
-#include <chrono>
 #include <string>
 #include <type_traits>
 
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 namespace stress {
-
-inline constexpr std::chrono::seconds patience(120);
 
 /// A key of each kind for a number.
 template <class K>

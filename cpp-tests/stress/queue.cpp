@@ -38,11 +38,10 @@ TEST("queues are made and destroyed") {
 TEST("what one producer pushes before the other starts comes out first") {
     // A token handed over outside the queue orders two pushes of different threads; the queue must keep that order.
     for (const unsigned n : support::thread_counts) {
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::queue<std::uint64_t> q;
         std::atomic<std::uint64_t> token{0};
         std::atomic<bool> producing{true};
-        const support::timer time;
         support::on_threads(n + 1, [&](unsigned me) {
             if (me == n) {
                 std::uint64_t expected = 0;
@@ -59,7 +58,7 @@ TEST("what one producer pushes before the other starts comes out first") {
                 CHECK(expected == token.load());
                 return;
             }
-            while (time.running()) {
+            while (test.running()) {
                 const std::uint64_t now = token.load();
                 if (now % n != me) {
                     std::this_thread::yield();

@@ -5,8 +5,7 @@
 #include <atomic>
 #include <mutex>
 
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 namespace {
 struct node : conex::rcu_obj_base<node> {
@@ -17,16 +16,14 @@ struct node : conex::rcu_obj_base<node> {
 
 TEST("what a region sees is alive") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::domain own;
         conex::rcu_domain home(own);
         std::atomic<node*> place[4];
         for (std::size_t i = 0; i < 4; ++i) place[i].store(new node(i));
-        const support::timer time;
         support::on_threads(n, [&](unsigned me) {
             support::dice dice(me);
-            while (time.running()) {
+            while (test.running()) {
                 const std::size_t p = dice.below(4);
                 switch (dice.below(6)) {
                     case 0: place[p].exchange(new node(p))->retire({}, home); break;

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "stress/tally.hpp"
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 namespace stress {
 
@@ -35,16 +34,25 @@ struct payload<std::unique_ptr<types::tracked>> {
     static std::uint64_t read(const std::unique_ptr<types::tracked>& t) { return t->get(); }
 };
 
+/// What is left when the threads are done; taken out.
+template <template <class> class Container, class T>
+tally rest_of(Container<T>& c) {
+    tally left;
+    while (true) {
+        const std::optional<T> got = c.try_pop();
+        if (!got.has_value()) return left;
+        left.add(payload<T>::read(*got));
+    }
+}
+
 /// Each thread pushes and pops, one by one and in batches, at random. What came out and what is left is what went in;
 /// `Ordered`: each consumer sees each producer's elements in their order.
 template <template <class> class Container, class T, bool Ordered>
 void conservation(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(std::chrono::seconds(120));
+    const trial test;
     Container<T> c;
     shared_tally in;
     shared_tally out;
-    const support::timer time;
     support::on_threads(threads, [&](unsigned me) {
         support::dice dice(me);
         tally pushed;
@@ -66,7 +74,7 @@ void conservation(unsigned threads) {
             pushed.add(e);
             return payload<T>::make(e);
         };
-        while (time.running()) {
+        while (test.running()) {
             for (int i = 0; i < 64; ++i) {
                 const std::uint64_t choice = dice.below(100);
                 if (choice < 45) {
@@ -89,13 +97,7 @@ void conservation(unsigned threads) {
         in.add(pushed);
         out.add(popped);
     });
-    tally left;
-    while (true) {
-        const std::optional<T> got = c.try_pop();
-        if (!got.has_value()) break;
-        left.add(payload<T>::read(*got));
-    }
-    out.add(left);
+    out.add(rest_of<Container, T>(c));
     CHECK(in.total() == out.total());
     CHECK(in.total().count() > 0);
     CHECK(c.empty());
@@ -104,15 +106,13 @@ void conservation(unsigned threads) {
 /// n threads and n + 1 elements: whoever holds none must find one. A container that says "empty" here lies.
 template <template <class> class Container, class T>
 void never_empty(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(std::chrono::seconds(120));
+    const trial test;
     Container<T> c;
     for (std::uint64_t i = 0; i <= threads; ++i) c.push(payload<T>::make(i));
-    const support::timer time;
     std::atomic<std::uint64_t> rounds{0};
     support::on_threads(threads, [&](unsigned) {
         std::uint64_t mine = 0;
-        while (time.running()) {
+        while (test.running()) {
             for (int i = 0; i < 64; ++i) {
                 std::optional<T> got = c.try_pop();
                 if (!CHECK(got.has_value())) return;
@@ -122,28 +122,20 @@ void never_empty(unsigned threads) {
         }
         rounds.fetch_add(mine);
     });
-    tally left;
     tally wanted;
     for (std::uint64_t i = 0; i <= threads; ++i) wanted.add(i);
-    while (true) {
-        const std::optional<T> got = c.try_pop();
-        if (!got.has_value()) break;
-        left.add(payload<T>::read(*got));
-    }
-    CHECK(left == wanted);
+    CHECK((rest_of<Container, T>(c) == wanted));
     CHECK(rounds.load() > 0);
 }
 
 /// Threads come and go; each makes a hundred operations.
 template <template <class> class Container, class T>
 void passing_threads(unsigned threads) {
-    const types::balance balance;
-    const support::watchdog dog(std::chrono::seconds(120));
+    const trial test;
     Container<T> c;
     shared_tally in;
     shared_tally out;
-    const support::timer time;
-    support::on_passing_threads(threads, time, [&](unsigned me, std::uint64_t generation) {
+    support::on_passing_threads(threads, test.time, [&](unsigned me, std::uint64_t generation) {
         tally pushed;
         tally popped;
         for (std::uint64_t i = 0; i < 50; ++i) {
@@ -156,23 +148,15 @@ void passing_threads(unsigned threads) {
         in.add(pushed);
         out.add(popped);
     });
-    tally left;
-    while (true) {
-        const std::optional<T> got = c.try_pop();
-        if (!got.has_value()) break;
-        left.add(payload<T>::read(*got));
-    }
-    out.add(left);
+    out.add(rest_of<Container, T>(c));
     CHECK(in.total() == out.total());
 }
 
 /// Containers are made, used by all threads, and destroyed while full.
 template <template <class> class Container, class T>
 void made_and_destroyed(unsigned threads) {
-    const support::watchdog dog(std::chrono::seconds(120));
-    const support::timer time;
-    const types::balance balance;
-    while (time.running()) {
+    const trial test;
+    while (test.running()) {
         Container<T> c;
         support::on_threads(threads, [&](unsigned me) {
             for (std::uint64_t i = 0; i < 200; ++i) {

@@ -5,23 +5,20 @@
 
 #include <vector>
 
-#include "support/threads.hpp"
-#include "support/types.hpp"
+#include "stress/trial.hpp"
 
 TEST("what a reference keeps is alive") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         using pointer = conex::shared_ptr<types::tracked>;
         conex::domain home;
         {
             conex::atomic_shared_ptr<types::tracked> a(home), b(home), c(home);
             conex::atomic_shared_ptr<types::tracked>* const place[] = {&a, &b, &c};
-            const support::timer time;
             support::on_threads(n, [&](unsigned me) {
                 support::dice dice(me);
                 std::vector<pointer> kept(8);
-                while (time.running()) {
+                while (test.running()) {
                     for (int i = 0; i < 64; ++i) {
                         auto& here = *place[dice.below(3)];
                         pointer& mine = kept[dice.below(kept.size())];
@@ -44,14 +41,12 @@ TEST("what a reference keeps is alive") {
 
 TEST("a counter by compare_exchange: nothing is lost") {
     for (const unsigned n : support::thread_counts) {
-        const types::balance balance;
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::atomic_shared_ptr<const std::uint64_t> sum(conex::make_shared<std::uint64_t>(0u));
         std::atomic<std::uint64_t> added{0};
-        const support::timer time;
         support::on_threads(n, [&](unsigned) {
             std::uint64_t mine = 0;
-            while (time.running()) {
+            while (test.running()) {
                 conex::shared_ptr<const std::uint64_t> seen = sum.load();
                 while (!sum.compare_exchange_weak(seen, conex::make_shared<std::uint64_t>(*seen + 1))) {
                 }

@@ -39,11 +39,10 @@ TEST("stacks are made and destroyed") {
 TEST("batches are one step: pop_all finds each whole, in its order") {
     constexpr std::uint64_t length = 7;
     for (const unsigned n : support::thread_counts) {
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::stack<std::uint64_t> s;
         stress::shared_tally in;
         stress::shared_tally out;
-        const support::timer time;
         const auto drain = [&](stress::tally& popped) {
             // Only whole batches go in and everything goes out at once: what comes out is whole batches, each from its last
             // element down to its first.
@@ -59,7 +58,7 @@ TEST("batches are one step: pop_all finds each whole, in its order") {
             stress::tally pushed;
             stress::tally popped;
             std::uint64_t next = stress::element(me, 0) / length * length + length;
-            while (time.running()) {
+            while (test.running()) {
                 for (int i = 0; i < 32; ++i) {
                     std::uint64_t batch[length];
                     for (std::uint64_t& each : batch) pushed.add(each = next++);
@@ -81,13 +80,12 @@ TEST("pop_into is one step: what it takes lay in the stack at one time") {
     // One producer pushes ascending numbers, so the stack is sorted at every time, and so is what one step takes. Elements
     // popped one after the other could include a larger one that was pushed in between.
     for (const unsigned n : support::thread_counts) {
-        const support::watchdog dog(std::chrono::seconds(120));
+        const stress::trial test;
         conex::stack<std::uint64_t> s;
-        const support::timer time;
         support::on_threads(n, [&](unsigned me) {
             std::uint64_t next = 1;
             std::vector<std::uint64_t> batch;
-            while (time.running()) {
+            while (test.running()) {
                 for (int i = 0; i < 64; ++i) {
                     if (me == 0) {
                         s.push(next++);

@@ -258,8 +258,6 @@ typedef struct conex_allocator {
  * and guard that was under way in the domain at that time has ended. Containers of one domain share the clock; a guard
  * in one domain does not hold back the memory of another. Most programs use the default domain, which is what NULL
  * means in every place for a domain.
- *
- * A domain also reclaims for structures of your own: unlink, then `conex_domain_retire`; read under a `conex_guard`.
  * ====================================================================================================== */
 
 /** A domain; made by `conex_domain_new`. */
@@ -290,22 +288,6 @@ typedef struct conex_domain_options {
     /** Passed to `on_limit`. It must stay valid until the domain is destroyed. */
     void *limit_ctx;
 } conex_domain_options;
-
-/**
- * Called once for a retired pointer, inside a later call that uses the domain, by any thread. It may call every function
- * of the library, and retire more; `conex_domain_barrier` for its own domain answers `CONEX_ERR_STALLED` there. It must
- * leave the guards of its thread as it found them, and it must not unwind.
- */
-typedef void (*conex_retire_fn)(void *ptr, void *ctx);
-
-/**
- * Room for one retirement inside an object, so that retiring it needs no memory. What it holds before does not matter,
- * from the retirement until the object's end it is the library's. Its layout is final.
- */
-typedef struct conex_retire_node {
-    /** The library's. */
-    uint64_t opaque[6];
-} conex_retire_node;
 
 /** What waits in a domain. Initialise it with `CONEX_DOMAIN_STATS_INIT`. */
 typedef struct conex_domain_stats {
@@ -362,57 +344,6 @@ CONEX_API conex_status conex_domain_destroy(struct conex_domain *domain);
 CONEX_API struct conex_domain *conex_domain_default(void);
 
 /**
- * Calls `call(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
- * every operation that is under way has ended. Unlink `ptr` before, so that no thread can find it any more.
- *
- * @param domain  The domain; NULL for the default one.
- * @param ptr     Passed to `call`; not used otherwise.
- * @param bytes   How much memory it stands for: feeds the statistics, and the decision when to free.
- * @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
- * @param ctx     Passed to `call`.
- *
- * @retval CONEX_OK
- * @retval CONEX_ERR_NULL       `call` is NULL.
- * @retval CONEX_ERR_HANDLE
- * @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
- *
- * Progress: lock-free if the process allocator is; allocates one small block.
- */
-CONEX_API conex_status conex_domain_retire(
-        struct conex_domain *domain,
-        void *ptr,
-        size_t bytes,
-        conex_retire_fn call,
-        void *ctx);
-
-/**
- * As `conex_domain_retire`, in room that the object brings along: needs no memory.
- *
- * @param domain  The domain; NULL for the default one.
- * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
- *                it.
- * @param ptr     Passed to `call`; not used otherwise.
- * @param bytes   How much memory it stands for.
- * @param call    Called once, as by `conex_domain_retire`.
- * @param ctx     Passed to `call`.
- *
- * @retval CONEX_OK
- * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
- * @retval CONEX_ERR_INVALID  `node` is not aligned.
- * @retval CONEX_ERR_HANDLE
- * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
- *
- * Progress: lock-free; does not allocate.
- */
-CONEX_API conex_status conex_domain_retire_node(
-        struct conex_domain *domain,
-        struct conex_retire_node *node,
-        void *ptr,
-        size_t bytes,
-        conex_retire_fn call,
-        void *ctx);
-
-/**
  * Moves the domain's clock on if it can be moved, and frees what is due. One step, which never waits; what was retired
  * just now needs at least two.
  *
@@ -464,6 +395,79 @@ CONEX_API conex_status conex_domain_stats_get(struct conex_domain *domain, struc
 
 /* An empty conex_domain_stats. */
 #define CONEX_DOMAIN_STATS_INIT {sizeof(conex_domain_stats), 0, 0, 0, 0}
+
+/* =========================================================================================================
+ * Domains: retiring
+ *
+ * A domain also reclaims for structures of your own: unlink, then `conex_domain_retire`; read under a `conex_guard`.
+ * ====================================================================================================== */
+
+/**
+ * Called once for a retired pointer, inside a later call that uses the domain, by any thread. It may call every function
+ * of the library, and retire more; `conex_domain_barrier` for its own domain answers `CONEX_ERR_STALLED` there. It must
+ * leave the guards of its thread as it found them, and it must not unwind.
+ */
+typedef void (*conex_retire_fn)(void *ptr, void *ctx);
+
+/**
+ * Room for one retirement inside an object, so that retiring it needs no memory. What it holds before does not matter,
+ * from the retirement until the object's end it is the library's. Its layout is final.
+ */
+typedef struct conex_retire_node {
+    /** The library's. */
+    uint64_t opaque[6];
+} conex_retire_node;
+
+/**
+ * Calls `call(ptr, ctx)` once, later, when every guard of the domain that is held now has been left or refreshed and
+ * every operation that is under way has ended. Unlink `ptr` before, so that no thread can find it any more.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param ptr     Passed to `call`; not used otherwise.
+ * @param bytes   How much memory it stands for: feeds the statistics, and the decision when to free.
+ * @param call    Called on any thread that uses the domain, inside one of its calls, or in the domain's destruction.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL       `call` is NULL.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  `call` will not be called; `ptr` is still the caller's.
+ *
+ * Progress: lock-free if the process allocator is; allocates one small block.
+ */
+CONEX_API conex_status conex_domain_retire(
+        conex_domain *domain,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
+
+/**
+ * As `conex_domain_retire`, in room that the object brings along: needs no memory.
+ *
+ * @param domain  The domain; NULL for the default one.
+ * @param node    The room, most often a part of what `ptr` points to. Must stay until `call` is called, which may free
+ *                it.
+ * @param ptr     Passed to `call`; not used otherwise.
+ * @param bytes   How much memory it stands for.
+ * @param call    Called once, as by `conex_domain_retire`.
+ * @param ctx     Passed to `call`.
+ *
+ * @retval CONEX_OK
+ * @retval CONEX_ERR_NULL     `node` or `call` is NULL.
+ * @retval CONEX_ERR_INVALID  `node` is not aligned.
+ * @retval CONEX_ERR_HANDLE
+ * @retval CONEX_ERR_NO_MEMORY  For the default domain, at its first use.
+ *
+ * Progress: lock-free; does not allocate.
+ */
+CONEX_API conex_status conex_domain_retire_node(
+        conex_domain *domain,
+        struct conex_retire_node *node,
+        void *ptr,
+        size_t bytes,
+        conex_retire_fn call,
+        void *ctx);
 
 /* =========================================================================================================
  * Guards

@@ -26,7 +26,8 @@ use core::ffi::c_void;
 use core::fmt;
 
 use super::boundary::{answer, not_null, put};
-use super::domain::{conex_domain, conex_retire_fn, conex_retire_node, domain_or_default, retire_node};
+use super::domain::{conex_domain, domain_or_default};
+use super::domain_retire::{conex_retire_fn, conex_retire_node, retire_node};
 use super::handle::{self, Handle};
 use super::status::conex_status::{self, CONEX_ERR_INVALID, CONEX_MISMATCH, CONEX_OK};
 use crate::HazardPointer;

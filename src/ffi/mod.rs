@@ -19,6 +19,7 @@ mod map_elements;
 mod options;
 
 pub mod domain;
+pub mod domain_retire;
 pub mod element;
 pub mod guard;
 pub mod hazard;

@@ -2,10 +2,12 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "capi"))]
 pub(crate) mod c;
 #[cfg(all(not(loom), feature = "capi"))]
 pub(crate) mod map;
+#[cfg(not(loom))]
+pub(crate) mod retiring;
 
 use std::alloc::Layout;
 use std::ffi::c_void;

@@ -6,31 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conex::{Domain, Options, Stack};
 
-use super::common::scaled;
-use super::{LONG, count, retire};
+use super::LONG;
+use super::common::retiring::{self, count};
 
 #[test]
 fn a_retire_callback_may_retire() {
-    struct Chain {
-        domain: Domain,
-        left: AtomicUsize,
-    }
-    unsafe extern "C-unwind" fn again(_ptr: *mut c_void, ctx: *mut c_void) {
-        // SAFETY: the chain below outlives the barrier that waits for its end.
-        let chain = unsafe { &*ctx.cast::<Chain>() };
-        if chain.left.fetch_sub(1, Ordering::SeqCst) > 1 {
-            // SAFETY: as above.
-            unsafe { chain.domain.retire(std::ptr::null_mut(), 8, again, ctx) }.unwrap();
-        }
-    }
-    let domain = Domain::new().unwrap();
-    let chain = Chain { domain: domain.clone(), left: AtomicUsize::new(scaled(2_000)) };
-    let ctx = std::ptr::from_ref(&chain).cast_mut().cast();
-    // SAFETY: `chain` lives until the loop below has seen the last callback.
-    unsafe { domain.retire(std::ptr::null_mut(), 8, again, ctx) }.unwrap();
-    while chain.left.load(Ordering::SeqCst) > 0 {
-        domain.barrier(LONG).unwrap();
-    }
+    retiring::may_retire(Domain::retire);
 }
 
 /// A container that is destroyed by a retire callback, while the domain is sweeping that container.
@@ -61,22 +42,7 @@ fn a_retire_callback_may_destroy_a_container_that_is_being_swept() {
     assert_eq!(destroyed.load(Ordering::SeqCst), 1);
 }
 
-/// A destructor that panics, although it must not, takes nothing but itself: the rest of its batch is freed, and the
-/// barrier ends.
 #[test]
 fn a_panic_in_a_callback_stays_there() {
-    unsafe extern "C-unwind" fn panics(_ptr: *mut c_void, _ctx: *mut c_void) {
-        // Without the message, whose backtrace takes Miri longer than the barrier waits.
-        std::panic::resume_unwind(Box::new(()));
-    }
-    let freed = AtomicUsize::new(0);
-    let domain = Domain::new().unwrap();
-    for _ in 0..3 {
-        retire(&domain, &freed, 8);
-        // SAFETY: not quite: it unwinds, which is what is tested.
-        unsafe { domain.retire(std::ptr::null_mut(), 8, panics, std::ptr::null_mut()) }.unwrap();
-        retire(&domain, &freed, 8);
-        assert_eq!(domain.barrier(LONG), Ok(()));
-    }
-    assert_eq!(freed.load(Ordering::SeqCst), 6);
+    retiring::a_panic_stays_there(Domain::retire);
 }

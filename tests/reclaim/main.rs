@@ -14,18 +14,13 @@ mod leftovers;
 mod share;
 mod thread_end;
 
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use common::retiring::count;
 use conex::Domain;
 
 const LONG: Duration = Duration::from_secs(20);
-
-unsafe extern "C-unwind" fn count(_ptr: *mut c_void, ctx: *mut c_void) {
-    // SAFETY: the tests pass a counter that outlives the domain.
-    unsafe { &*ctx.cast::<AtomicUsize>() }.fetch_add(1, Ordering::SeqCst);
-}
 
 fn retire(domain: &Domain, counter: &AtomicUsize, bytes: usize) {
     let ctx = std::ptr::from_ref(counter).cast_mut().cast();

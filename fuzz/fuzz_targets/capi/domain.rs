@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::guard::*;
 use conex::ffi::status::conex_status::*;
 use conex::ffi::status::conex_status_string;

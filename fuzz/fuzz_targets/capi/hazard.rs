@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
 use conex::ffi::domain::*;
+use conex::ffi::domain_retire::*;
 use conex::ffi::hazard::*;
 use conex::ffi::status::conex_status::*;
 

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod explore;
 pub mod fingerprint;
 pub mod header;
+pub mod look;
 pub mod migrate;
 pub mod reclaim;
 pub mod region;

@@ -255,3 +255,37 @@ scc_map!(u64, u64, rp_scc_w_new rp_scc_w_free rp_scc_w_get rp_scc_w_insert rp_sc
 scc_map!(Box<[u8]>, u64, rp_scc_s_new rp_scc_s_free rp_scc_s_get rp_scc_s_insert rp_scc_s_upsert rp_scc_s_remove rp_scc_s_each);
 scc_map!(u64, Wide, rp_scc_v_new rp_scc_v_free rp_scc_v_get rp_scc_v_insert rp_scc_v_upsert rp_scc_v_remove rp_scc_v_each);
 additions!(rp_pap_w_add rp_dash_w_add rp_scc_w_add);
+
+// Counters under strings. dashmap and scc change an entry under a borrowed key, so that a string is made for a new one only;
+// papaya asks for a string each time, since each change is an entry of its own.
+
+#[no_mangle]
+pub unsafe extern "C" fn rp_pap_s_add(
+    m: *const papaya::HashMap<Box<[u8]>, u64, RandomState>, g: *const papaya::LocalGuard<'static>, key: *const u8, len: usize,
+    delta: u64,
+) {
+    (*m).update_or_insert(<Box<[u8]> as Key>::own(key, len), |v| v.wrapping_add(delta), delta, &*g);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn rp_dash_s_add(
+    m: *const dashmap::DashMap<Box<[u8]>, u64, RandomState>, key: *const u8, len: usize, delta: u64,
+) {
+    // The reference locks the shard: it has to be gone before the entry is asked for.
+    if let Some(mut v) = (*m).get_mut(<Box<[u8]> as Key>::lookup(key, len)) {
+        *v = v.wrapping_add(delta);
+        return;
+    }
+    let mut v = (*m).entry(<Box<[u8]> as Key>::own(key, len)).or_insert(0);
+    *v = v.wrapping_add(delta);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn rp_scc_s_add(
+    m: *const scc::HashMap<Box<[u8]>, u64, RandomState>, key: *const u8, len: usize, delta: u64,
+) {
+    let add = |v: &mut u64| *v = v.wrapping_add(delta);
+    if (*m).update_sync(<Box<[u8]> as Key>::lookup(key, len), |_, v| add(v)).is_none() {
+        (*m).entry_sync(<Box<[u8]> as Key>::own(key, len)).and_modify(add).or_insert(delta);
+    }
+}
