@@ -13,7 +13,7 @@ lint() {
     cargo fmt --check --manifest-path tests/linearizability/Cargo.toml
     cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo clippy --quiet --manifest-path tests/linearizability/Cargo.toml --target-dir "$rig/linearizability" --all-targets -- -D warnings
-    # The models beside the code, which only the soak tier runs.
+    # The models beside the code, most of which only the soak tier runs.
     RUSTFLAGS="--cfg loom --cfg crossbeam_loom --cfg crossbeam_sanitize" CARGO_TARGET_DIR=$target/loom \
         cargo check --quiet --locked --no-default-features --tests
     CONEX_REPORT='' ci/planted.sh --fit

@@ -25,7 +25,8 @@ use crate::sync::Ordering;
 /// Children that a chunk of a growth holds. Few, because an insert waits for them; but until a growth is over each operation on
 /// a bucket that has moved looks at the old one first, and each change moves a chunk, so a map that has been filled and then
 /// changes little stays slow if that happened in a growth. With so many, growth takes an eighth as many changes as the table had
-/// buckets, and the time of a chunk, some microseconds, does not show in the thousandth slowest insert: the system's pages do.
+/// buckets (a quarter, where it grows by four), and the time of a chunk, some microseconds, does not show in the thousandth
+/// slowest insert: the system's pages do.
 const CHILDREN: usize = if cfg!(loom) { 1 } else { 16 };
 /// Parents that a chunk of a shrink holds: so many that the removals of the few entries that are left, one for two parents,
 /// bring it to its end long before the map is empty.

@@ -107,7 +107,8 @@
 //!   one fails and changes nothing.
 //!
 //! After it has replaced a value that others replace at the same time, a thread may pause for some microseconds (see
-//! `reclaim::pace`): a fixed number of pause instructions, when the change is made, not until somebody did something.
+//! `reclaim::pace`): a fixed number of pause instructions, when the change is made, not until somebody did something. Where the
+//! operation is under a pin, so is the pause: what others retire waits so much longer.
 //!
 //! Nodes are named by the low 48 bits of their address. Where user addresses are longer, or tagged in the top byte, there
 //! is "no memory" for nodes; such platforms are not supported.

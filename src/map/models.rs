@@ -22,6 +22,7 @@ mod unpinned;
 
 use std::vec::Vec;
 
+use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
 
@@ -108,11 +109,23 @@ fn contents(map: &Map) -> Vec<(u64, u64)> {
     all
 }
 
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    // Room for the end of a domain, whose memory is disposed of one by one.
+    builder.max_branches = 20_000;
+    builder
+}
+
+/// A model within the preemption bound.
+fn model(run: impl Fn() + Sync + Send + 'static) {
+    builder().check(run);
+}
+
 /// A model within one preemption: of threads that need no more to meet, and are too many, or too long, for more.
 fn model_within_one(run: impl Fn() + Sync + Send + 'static) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(1);
-    model.check(run);
+    let mut builder = builder();
+    builder.preemption_bound = Some(1);
+    builder.check(run);
 }
 
 /// Nobody is at work: nothing is withheld in the bucket of `key` in the current table.

@@ -3,7 +3,7 @@
 //! When two threads add to one counter alternately, its cache line travels for each addition, and so do the lines of
 //! what the numbers stand for. If one of them steps aside for some microseconds instead, the other does hundreds of
 //! operations on lines that stay where they are; then they change over. No thread waits *for* another: the pause has a
-//! fixed end, comes after the thread's own operation is complete, and is made only while it pays.
+//! fixed end, comes after the thread's own operation is complete (of a map: after its change), and is made only while it pays.
 //!
 //! The signal is free: a number that does not follow this thread's last one shows that another thread came in between.
 //! Whether a pause paid is seen from the next number: by how far the others got in the meantime. Threads that have other
@@ -18,7 +18,8 @@
 //!
 //! A map has such numbers too, in each bucket the version that every change raises. They say something only if this thread's
 //! last change was of the same bucket, as it nearly always is where all threads count one key. Only buckets are asked that have
-//! a value in the spare lane, where one that several threads change at once comes to stand.
+//! a value in the spare lane, where one that several threads change at once comes to stand. Inserts and removals of this thread
+//! raise the version of the bucket as well, and look like another's: then turns turn out to be no gain.
 //!
 //! The other signal is an empty container. A popper that polls takes the lines away from the pusher that it waits for,
 //! and so gets one element at a time, each at the price of several moves of lines. If a pause lets the pusher get ahead,

@@ -72,9 +72,29 @@ impl Headers {
 struct Slab {
     next: Cell<*mut Slab>,
     len: usize,
+    /// Models only: made with the slab, and read by who reads its length, so that loom finds a slab that is read before it was
+    /// published.
+    #[cfg(loom)]
+    made: loom::cell::UnsafeCell<()>,
 }
 
 impl Slab {
+    fn new(next: *mut Self, len: usize) -> Self {
+        Self {
+            next: Cell::new(next),
+            len,
+            #[cfg(loom)]
+            made: loom::cell::UnsafeCell::new(()),
+        }
+    }
+
+    /// How many headers there are.
+    fn len(&self) -> usize {
+        #[cfg(loom)]
+        self.made.with(|_| ());
+        self.len
+    }
+
     fn layout(len: usize) -> (Layout, usize) {
         let headers = Layout::array::<Header>(len).expect("few headers");
         Layout::new::<Self>().extend(headers).expect("few headers")
@@ -164,11 +184,11 @@ impl<S: Slot> Depot<S> {
         // Acquire: pairs with (9); the length is read.
         let mut top = self.slabs.load(Ordering::Acquire);
         // SAFETY: slabs live as long as the stack.
-        let len = unsafe { top.as_ref() }.map_or(FIRST_HEADERS, |slab| (2 * slab.len).min(MOST_HEADERS));
+        let len = unsafe { top.as_ref() }.map_or(FIRST_HEADERS, |slab| (2 * slab.len()).min(MOST_HEADERS));
         let (layout, offset) = Slab::layout(len);
         let slab = self.allocator.allocate(layout)?.cast::<Slab>();
         // SAFETY: fresh memory of the layout.
-        unsafe { slab.write(Slab { next: Cell::new(top), len }) };
+        unsafe { slab.write(Slab::new(top, len)) };
         // SAFETY: inside the memory.
         let headers = unsafe { slab.byte_add(offset) }.cast::<Header>();
         for at in 0..len {
@@ -302,7 +322,7 @@ impl<S> Depot<S> {
         let mut at = self.slabs.load(Ordering::Relaxed);
         while let Some(slab) = NonNull::new(at) {
             // SAFETY: not freed yet.
-            let len = unsafe { slab.as_ref() }.len;
+            let len = unsafe { slab.as_ref() }.len();
             // SAFETY: as above.
             at = unsafe { slab.as_ref() }.next.get();
             let (layout, offset) = Slab::layout(len);
@@ -318,5 +338,35 @@ impl<S> Depot<S> {
             // SAFETY: allocated with this layout, and freed once.
             unsafe { self.allocator.release(slab.cast(), layout) };
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::mem::Typed;
+    use crate::reclaim::Domain;
+
+    /// Pair (9), with nothing else that orders: one thread shows the headers that it has made before they are on a list; the other
+    /// one, which has found none there, looks at how many they are.
+    #[test]
+    fn headers_are_made_at_once() {
+        loom::model(|| {
+            let allocator = Allocator::process();
+            let shape = Shape::new(Typed::<u32>::new(), &allocator).unwrap();
+            let hazards = Hazards::new(&Domain::new().unwrap());
+            let depot = Arc::new(Depot::new(shape, allocator, hazards));
+            let other = {
+                let depot = depot.clone();
+                thread::spawn(move || depot.take_chunk().unwrap())
+            };
+            let mine = depot.take_chunk().unwrap();
+            assert_ne!(mine, other.join().unwrap());
+            // SAFETY: the other thread has ended, and this one makes no other call.
+            unsafe { depot.free_all() };
+        });
     }
 }

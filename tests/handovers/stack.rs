@@ -55,7 +55,7 @@ fn a_header_of_a_stack() {
 }
 
 /// Pair (9), without turns: only between two of its steps does a thread show the headers that it has made before those are on
-/// a list. Miri needs some hundred seeds, and many preemptions, to stop it there.
+/// a list. Miri needs some hundred seeds, and many preemptions, to stop it there; loom's `headers_are_made_at_once` does so each time.
 #[test]
 fn headers_of_a_stack_made_at_once() {
     let stack = stack();

@@ -31,7 +31,7 @@ fn insert_and_insert_in_one_bucket() {
 
 #[test]
 fn insert_and_remove() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         let other = spawn(&map, |map| remove(map, A));
@@ -45,7 +45,7 @@ fn insert_and_remove() {
 /// One free lane for two: the second one has to take another way.
 #[test]
 fn update_and_update() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         let other = spawn(&map, |map| add(map, A, 10));
@@ -58,7 +58,7 @@ fn update_and_update() {
 
 #[test]
 fn update_and_remove() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         let other = spawn(&map, |map| remove(map, A).unwrap());
@@ -72,7 +72,7 @@ fn update_and_remove() {
 /// With a node in play: both keys are updated, one in the cell, one in the node.
 #[test]
 fn update_and_update_in_a_full_bucket() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, B, 2);
@@ -87,7 +87,7 @@ fn update_and_update_in_a_full_bucket() {
 /// The cell of a removed key is used again under a reader's eyes: it gets the key's value, or none.
 #[test]
 fn get_while_the_cell_is_used_again() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         let reader = spawn(&map, |map| {
@@ -106,7 +106,7 @@ fn get_while_the_cell_is_used_again() {
 /// Updates go back and forth between the lanes: a reader sees them in order, and never a half one.
 #[test]
 fn get_and_updates() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         let reader = spawn(&map, |map| {

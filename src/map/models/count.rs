@@ -6,7 +6,7 @@ use crate::map::count::{Count, NEAR};
 /// Two threads whose counting cells are in a chunk that is not there yet: no count is lost, and no chunk.
 #[test]
 fn far_cells_are_made_once() {
-    loom::model(|| {
+    model(|| {
         let count = Arc::new((Count::new(), Allocator::process()));
         let add = |index| {
             let count = count.clone();

@@ -5,7 +5,7 @@ use crate::sync::Ordering;
 
 #[test]
 fn two_helpers_grow() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, B, 2);
@@ -24,7 +24,7 @@ fn two_helpers_grow() {
 
 #[test]
 fn two_helpers_shrink() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
@@ -49,7 +49,7 @@ fn two_helpers_shrink() {
 /// A helper moves a bucket that is being read and written.
 #[test]
 fn helper_and_user_grow() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         begin(&map, 1, 2);
@@ -66,7 +66,7 @@ fn helper_and_user_grow() {
 /// A helper moves a bucket that one thread writes and another one reads.
 #[test]
 fn reader_while_a_writer_grows() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         begin(&map, 1, 2);
@@ -83,7 +83,7 @@ fn reader_while_a_writer_grows() {
 /// Two writers in the same bucket that is to be moved: each key ends with its own value.
 #[test]
 fn two_writers_grow() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         begin(&map, 1, 2);
@@ -98,7 +98,7 @@ fn two_writers_grow() {
 /// A scan beside a migration meets each key once.
 #[test]
 fn scan_while_growing() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, C, 3);
@@ -116,7 +116,7 @@ fn scan_while_growing() {
 /// One thread removes what the other one has moved.
 #[test]
 fn remove_while_shrinking() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
@@ -135,7 +135,7 @@ fn remove_while_shrinking() {
 /// one that has only loaded the table.
 #[test]
 fn two_helpers_grow_and_one_reads() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, C, 3);
@@ -150,7 +150,7 @@ fn two_helpers_grow_and_one_reads() {
 /// The same where all groups were handed out to a thread that never comes back, and are done for it.
 #[test]
 fn two_helpers_do_what_was_handed_out_and_one_reads() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, C, 3);
@@ -169,7 +169,7 @@ fn two_helpers_do_what_was_handed_out_and_one_reads() {
 /// The same for one that has pinned long before.
 #[test]
 fn get_while_another_thread_grows() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         insert(&map, A, 1);
         insert(&map, C, 3);

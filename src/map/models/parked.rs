@@ -9,7 +9,7 @@ use crate::map::table::{MIN_LOG2, Table};
 fn parked_tables_are_not_overlooked() {
     // In how many executions a table was parked. Not loom's own mutex.
     static PARKED: std::sync::Mutex<usize> = std::sync::Mutex::new(0);
-    loom::model(|| {
+    model(|| {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
@@ -34,7 +34,7 @@ fn parked_tables_are_not_overlooked() {
 /// finds what it has left.
 #[test]
 fn sweeps_beside_a_reader() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, C, 1);
         begin(&map, 1, 2);
@@ -58,7 +58,7 @@ fn sweeps_beside_a_reader() {
 /// the other.
 #[test]
 fn a_sweep_beside_who_puts_a_table_back() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
@@ -79,7 +79,7 @@ fn a_sweep_beside_who_puts_a_table_back() {
 /// A table is put back because a reader still named it, while that reader moves on: one of the two finds it.
 #[test]
 fn a_table_is_put_back_while_its_reader_moves_on() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         begin(&map, 1, 2);
         assist(&map);
@@ -106,7 +106,7 @@ fn a_table_is_put_back_while_its_reader_moves_on() {
 /// Every table of a list is taken with it, once.
 #[test]
 fn parked_tables_are_taken_with_their_list() {
-    loom::model(|| {
+    model(|| {
         let parked = Arc::new(Parked::new());
         let other = {
             let parked = parked.clone();

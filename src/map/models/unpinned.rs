@@ -6,7 +6,7 @@ use crate::map::header::NodeChange;
 /// A thread that protects its table by a slot reads while the table is replaced: it is not retired under the reader.
 #[test]
 fn reader_while_the_table_is_replaced() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, C, 1);
         begin(&map, 1, 2);
@@ -24,7 +24,7 @@ fn reader_while_the_table_is_replaced() {
 /// The same with a writer.
 #[test]
 fn writer_while_the_table_is_replaced() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, C, 1);
         begin(&map, 1, 2);
@@ -96,7 +96,7 @@ fn get_and_updates() {
 /// Two writers at one lane: one of them has to give its claim back, or to go another way.
 #[test]
 fn update_and_update() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, A, 1);
         let other = spawn_unpinned(&map, |map| {
@@ -135,7 +135,7 @@ fn get_by_sight(map: &Map, key: u64) -> Option<u64> {
 /// A key that leaves its cell for the node is there all the time: who does not see it looks once more.
 #[test]
 fn sight_of_a_key_that_leaves_its_cell() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, A, 1);
         // A thread that never comes back has claimed the lane.
@@ -156,7 +156,7 @@ fn sight_of_a_key_that_leaves_its_cell() {
 /// What was seen in a cell that is used again is not taken for the entry.
 #[test]
 fn sight_of_a_cell_that_is_used_again() {
-    loom::model(|| {
+    model(|| {
         let map = map();
         add_word(&map, A, 1);
         let reader = spawn_unpinned(&map, |map| assert!(matches!(get_by_sight(map, A), None | Some(1))));
