@@ -24,8 +24,7 @@ ORDER = {
     "queue": ["pairs-1", "flow-1+1", "pairs-2", "flow-2+2", "flow-8+8", "burst", "batch-32", "batch-256", "latency"],
     "stack": ["pairs-1", "flow-1+1", "pairs-2", "flow-2+2", "flow-8+8", "burst", "batch-32", "batch-256", "latency"],
     "map": ["single-u64", "single-text", "single-wide", "mixed-u64-10k", "mixed-u64-1M", "mixed-u64-10M", "mixed-text-1M",
-            "mixed-wide-1M", "grow-u64", "pause-u64", "hot-u64",
-            "hot-text"],
+            "mixed-wide-1M", "grow-u64", "pause-u64", "hot-u64", "hot-text"],
 }
 
 # The subset for QUICK=1: the same contestants, fewer cases, shorter runs.

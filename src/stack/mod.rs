@@ -109,8 +109,8 @@
 //! a second with turns, 20 with both, 7 with elimination alone and 7 with neither; a producer and a consumer passed on 7.4,
 //! 7.3, 3.7 and 3.5 million elements. When each operation first looked into a slot on the head's line, many met, and lines
 //! moved more often: 15 million pairs with turns and 6 without, 4.4 and 3.6 million elements. With work of 50 or 500 ns
-//! between operations nothing won beyond the spread. It can pay only where three processors or more are at one stack; on such a
-//! machine it was not tried.
+//! between operations nothing won beyond the spread. (`stack/pairs-2` and `stack/flow-1+1` of the benchmark; the trial's code is
+//! not kept.) It can pay only where three processors or more are at one stack; on such a machine it was not tried.
 //!
 //! # Memory
 //!
